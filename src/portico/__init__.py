@@ -1,0 +1,3 @@
+"""Portico: the self-hosted control plane for AI agents."""
+
+__version__ = "0.1.0"

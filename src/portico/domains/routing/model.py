@@ -1,0 +1,207 @@
+"""The Snapshot: everything a gateway needs to decide a call from memory, immutable, swapped whole.
+
+Pure data, so that the gateway process can read it without loading the control side.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+SubjectKind = Literal["org", "scope", "key", "address", "principal"]
+Measure = Literal["money", "tokens", "calls"]
+Window = Literal["hour", "day", "month"]
+ServiceKind = Literal["http", "model", "builtin"]
+BreakerStateName = Literal["closed", "open", "half_open", "recovering"]
+
+
+class OrgEntry(Struct, frozen=True):
+    id: str
+    name: str
+    active: bool
+
+
+class KeyEntry(Struct, frozen=True):
+    """`digests`: SHA-256 of the current secret and, during a rotation, of the previous one with its end."""
+
+    id: str
+    org_id: str
+    scope: str
+    name: str
+    prefix: str
+    digest: bytes
+    permissions: tuple[str, ...]
+    services: tuple[str, ...] | None
+    expires_at_us: int | None
+    rate_limit_per_minute: int | None
+    previous_digest: bytes | None = None
+    previous_until_us: int | None = None
+
+
+class MemberEntry(Struct, frozen=True):
+    """A person in an org, as the gateway sees the bearer of an access token."""
+
+    person_id: str
+    org_id: str
+    name: str
+    permissions: tuple[str, ...]
+    scopes: tuple[str, ...] | None
+
+
+class GrantEntry(Struct, frozen=True):
+    """One principal may call one restricted service."""
+
+    org_id: str
+    principal_id: str
+    service_id: str
+    permission: str
+
+
+class EndpointEntry(Struct, frozen=True):
+    id: str
+    url: str
+    weight: int
+    healthy: bool
+
+
+class VersionEntry(Struct, frozen=True):
+    """`weight` is relative to the other versions of the service; a canary is a version with the smaller share."""
+
+    version: str
+    weight: int
+    endpoints: tuple[EndpointEntry, ...]
+
+
+class PriceEntry(Struct, frozen=True):
+    """µUSD per million tokens, and a flat µUSD per call."""
+
+    input_microusd_per_mtok: int = 0
+    output_microusd_per_mtok: int = 0
+    call_microusd: int = 0
+
+
+class CredentialEntry(Struct, frozen=True):
+    """An upstream credential, still sealed; the gateway opens it in memory with `context`."""
+
+    header: str
+    format: str
+    sealed: bytes
+    context: str
+
+
+class ServiceEntry(Struct, frozen=True):
+    """`scope` None means every scope of the org; `models` are the names clients may ask for."""
+
+    id: str
+    org_id: str
+    scope: str | None
+    name: str
+    kind: ServiceKind
+    restricted: bool
+    versions: tuple[VersionEntry, ...]
+    timeout_s: float | None
+    max_retries: int
+    cache_ttl_s: int
+    price: PriceEntry | None
+    models: tuple[str, ...]
+    max_output_tokens: int | None
+    credential: CredentialEntry | None
+
+
+class LimitEntry(Struct, frozen=True):
+    """`rate` calls per `per_s` seconds; `burst` is how many may come at once (default: rate)."""
+
+    id: str
+    org_id: str
+    name: str
+    subject_kind: SubjectKind
+    subject_id: str | None
+    subject_name: str
+    rate: int
+    per_s: int
+    burst: int | None
+
+
+class BudgetEntry(Struct, frozen=True):
+    """`used` counts what was charged in the window that began at `window_started_at_us`, as folded so far."""
+
+    id: str
+    org_id: str
+    name: str
+    subject_kind: SubjectKind
+    subject_id: str | None
+    subject_name: str
+    measure: Measure
+    window: Window
+    limit: int
+    used: int
+    window_started_at_us: int
+
+
+class Snapshot(Struct, frozen=True):
+    version: int
+    compiled_at_us: int
+    orgs: tuple[OrgEntry, ...]
+    keys: tuple[KeyEntry, ...]
+    members: tuple[MemberEntry, ...]
+    grants: tuple[GrantEntry, ...]
+    revoked_sign_ins: tuple[str, ...]
+    services: tuple[ServiceEntry, ...]
+    limits: tuple[LimitEntry, ...]
+    budgets: tuple[BudgetEntry, ...]
+
+
+class BreakerReport(Struct, frozen=True):
+    """One endpoint's breaker as its gateway sees it; times in µs since 1970."""
+
+    endpoint_id: str
+    service_id: str
+    org_id: str
+    state: BreakerStateName
+    reason: str
+    since_us: int
+    probe_at_us: int | None
+
+
+class GatewayStatus(Struct, frozen=True):
+    """What a gateway reports about itself once a second and at each breaker change."""
+
+    gateway_id: str
+    epoch: str
+    pid: int
+    started_at_us: int
+    snapshot_version: int
+    open_connections: int
+    open_calls: int
+    journal_ok: bool
+    breakers: tuple[BreakerReport, ...]
+    counters: dict[str, float]
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """A gateway's first word on the link: who it is and which journal epoch it writes."""
+
+    gateway_id: str
+    epoch: str
+    pid: int
+
+
+class StatusReport(Struct, frozen=True, tag="status"):
+    status: GatewayStatus
+
+
+class JournalGrew(Struct, frozen=True, tag="grew"):
+    """A nudge: fold the journal now."""
+
+
+class TakeSnapshot(Struct, frozen=True, tag="snapshot"):
+    snapshot: Snapshot
+
+
+class StillCurrent(Struct, frozen=True, tag="current"):
+    """Heartbeat from control: the snapshot of this version is still the newest."""
+
+    version: int
+
+
+class ResetBreaker(Struct, frozen=True, tag="reset_breaker"):
+    service_id: str

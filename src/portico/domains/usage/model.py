@@ -1,0 +1,116 @@
+"""What a gateway writes about a call, one JSON object a line, and how control reads it back.
+
+The journal is the truth about calls until it is folded into tables; a line is complete when it ends in a newline.
+Journal files: `<data_dir>/journal/<gateway_id>/<epoch>-<number>.jsonl`; an epoch is one life of a gateway process.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Verdict = Literal["allowed", "refused", "failed", "cancelled"]
+
+
+class Stage(Struct, frozen=True, array_like=True):
+    """One stage of the pipeline: when it began after the call's start, how long it took, and a note in words."""
+
+    name: str
+    start_us: int
+    took_us: int
+    note: str = ""
+
+
+class Charge(Struct, frozen=True, array_like=True):
+    """One budget's part of one call, in the budget's own unit (µUSD, tokens or calls).
+
+    held      reserved before the call left
+    charged   what it came to; 0 releases the hold
+    """
+
+    budget_id: str
+    window_started_at_us: int
+    held: int
+    charged: int
+
+
+class CallLine(Struct, frozen=True, tag="call", tag_field="t", omit_defaults=True):
+    """A finished call with its settlement. Times in µs; `at_us` is µs since 1970."""
+
+    id: str
+    at_us: int
+    org_id: str
+    scope: str
+    principal_kind: Literal["key", "person", "anonymous"]
+    principal_id: str
+    principal_name: str
+    service_id: str
+    service: str
+    service_kind: str
+    dialect: str
+    method: str
+    path: str
+    verdict: Verdict
+    status: int
+    snapshot_version: int
+    correlation_id: str
+    trace_id: str
+    duration_us: int
+    version: str | None = None
+    endpoint: str | None = None
+    endpoint_id: str | None = None
+    canary: bool = False
+    model: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    streamed: bool = False
+    cached: bool = False
+    attempts: int = 0
+    added_us: int = 0
+    first_byte_us: int | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_estimated: bool = False
+    cost_microusd: int = 0
+    reserved_microusd: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    charges: tuple[Charge, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    address: str | None = None
+
+
+class ReserveLine(Struct, frozen=True, tag="reserve", tag_field="t", omit_defaults=True):
+    """Budget held for a call that is about to leave; without a CallLine after it, it lapses at full price.
+
+    Carries enough of the call to show in the record what was under way when the gateway died.
+    """
+
+    id: str
+    at_us: int
+    org_id: str
+    scope: str
+    principal_kind: Literal["key", "person", "anonymous"]
+    principal_id: str
+    principal_name: str
+    service_id: str
+    service: str
+    service_kind: str
+    dialect: str
+    method: str
+    path: str
+    correlation_id: str
+    snapshot_version: int
+    reserved_microusd: int
+    charges: tuple[Charge, ...]
+    model: str | None = None
+
+
+class OpenLine(Struct, frozen=True, tag="open", tag_field="t"):
+    """First line of an epoch."""
+
+    gateway_id: str
+    epoch: str
+    at_us: int
+
+
+JournalLine = CallLine | ReserveLine | OpenLine

@@ -1,0 +1,64 @@
+"""Ids: a prefix that says the kind, then 26 characters of time-ordered randomness (ULID alphabet)."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import NewType, TypeVar
+
+OrgId = NewType("OrgId", str)
+PersonId = NewType("PersonId", str)
+KeyId = NewType("KeyId", str)
+InvitationId = NewType("InvitationId", str)
+GrantId = NewType("GrantId", str)
+ServiceId = NewType("ServiceId", str)
+VersionId = NewType("VersionId", str)
+EndpointId = NewType("EndpointId", str)
+LeaseId = NewType("LeaseId", str)
+CallId = NewType("CallId", str)
+BudgetId = NewType("BudgetId", str)
+LimitId = NewType("LimitId", str)
+SecretId = NewType("SecretId", str)
+EventId = NewType("EventId", str)
+AuditId = NewType("AuditId", str)
+SignInId = NewType("SignInId", str)
+SnapshotVersion = NewType("SnapshotVersion", int)
+
+_PREFIX = {
+    "OrgId": "org",
+    "PersonId": "per",
+    "KeyId": "key",
+    "InvitationId": "inv",
+    "GrantId": "grt",
+    "ServiceId": "svc",
+    "VersionId": "ver",
+    "EndpointId": "end",
+    "LeaseId": "lea",
+    "CallId": "call",
+    "BudgetId": "bud",
+    "LimitId": "lim",
+    "SecretId": "sec",
+    "EventId": "evt",
+    "AuditId": "aud",
+    "SignInId": "sin",
+}
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+_SHAPE = re.compile(r"[a-z]{3,4}_[0-9A-HJKMNP-TV-Z]{26}")
+
+Id = TypeVar("Id", bound=str)
+
+
+def ulid(now_ms: int | None = None) -> str:
+    """26 characters, sortable by creation time to the millisecond; 80 random bits."""
+    value = ((time.time_ns() // 1_000_000 if now_ms is None else now_ms) << 80) | int.from_bytes(os.urandom(10), "big")
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
+
+
+def new(kind: Callable[[str], Id]) -> Id:
+    """A fresh id of the given NewType: `ids.new(ServiceId)`."""
+    return kind(f"{_PREFIX[kind.__name__]}_{ulid()}")
+
+
+def looks_like_id(text: str) -> bool:
+    return _SHAPE.fullmatch(text) is not None

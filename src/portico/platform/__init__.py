@@ -1,0 +1,1 @@
+"""Ports with a real and an embedded implementation: settings, database, bus, crypto, outgoing HTTP, logs."""

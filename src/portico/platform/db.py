@@ -1,0 +1,198 @@
+"""One store layer on SQLite (WAL) and PostgreSQL. `write()` is one transaction; services never commit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Executable, MetaData, TypeDecorator, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.types import JSON
+
+from portico.platform.bus import Bus
+from portico.platform.settings import DatabaseSettings, Settings
+
+Engine = Literal["sqlite", "postgresql"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = JSON().with_variant(postgresql.JSONB(), "postgresql")
+# SQLite gives a row id only to a column typed exactly INTEGER.
+BigId = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Whole microseconds since 1970 on both engines: sorts, compares and pages the same way everywhere."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_micros(value)
+
+
+def to_micros(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+def from_micros(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+class DatabaseUnavailable(Exception):
+    """The database did not answer within the start-up wait; the message holds the command that fixes it."""
+
+
+class Tx:
+    """An open transaction; `nudge` tells listeners after the commit, and only then."""
+
+    def __init__(self, connection: AsyncConnection, engine: Engine) -> None:
+        self.connection, self.engine = connection, engine
+        self.nudges: set[str] = set()
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return await self.connection.execute(statement, parameters)
+
+    def nudge(self, topic: str) -> None:
+        self.nudges.add(topic)
+
+
+class Database:
+    def __init__(self, settings: DatabaseSettings, data_dir: Path, bus: Bus) -> None:
+        self.url = database_url(settings, data_dir)
+        self.engine_name: Engine = "sqlite" if self.url.startswith("sqlite") else "postgresql"
+        self._engine = _create_engine(self.url, self.engine_name, settings)
+        self._bus = bus
+        # SQLite has one writer; queueing here keeps waiting in memory, where it is fair and cheap, instead of in busy loops.
+        self._writer = asyncio.Lock() if self.engine_name == "sqlite" else None
+
+    @property
+    def sqlalchemy(self) -> AsyncEngine:
+        return self._engine
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """One transaction: commits on exit, rolls back on error, then nudges."""
+        if self._writer is None:
+            async with self._begin(read_only=False) as tx:
+                yield tx
+        else:
+            async with self._writer, self._begin(read_only=False) as tx:
+                yield tx
+        for topic in tx.nudges:
+            self._bus.nudge(topic)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """A consistent view for reading; on SQLite it does not wait for the writer."""
+        async with self._begin(read_only=True) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _begin(self, *, read_only: bool) -> AsyncIterator[Tx]:
+        async with self._engine.connect() as connection:
+            if self.engine_name == "sqlite":
+                await connection.execution_options(portico_begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
+            async with connection.begin():
+                yield Tx(connection, self.engine_name)
+
+    async def ping(self) -> None:
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def wait_until_up(self, wait_s: float) -> None:
+        """Retry with growing pauses; raises DatabaseUnavailable with what to do."""
+        deadline, pause = asyncio.get_running_loop().time() + wait_s, 0.1
+        while True:
+            try:
+                await asyncio.wait_for(self.ping(), timeout=5)
+                return
+            except (OSError, DBAPIError, OperationalError, TimeoutError) as error:
+                if asyncio.get_running_loop().time() + pause > deadline:
+                    shown = self._engine.url.render_as_string(hide_password=True)
+                    raise DatabaseUnavailable(
+                        f"The database {shown} did not answer for {wait_s:g} s ({type(error).__name__}). Start it, or correct PORTICO_DATABASE_URL, then run: portico doctor"
+                    ) from error
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def database_url(settings: DatabaseSettings, data_dir: Path) -> str:
+    """The address with its async driver; sync forms as people write them are accepted."""
+    url = settings.url.reveal()
+    if not url:
+        return f"sqlite+aiosqlite:///{data_dir / 'portico.db'}"
+    for plain, driver in (
+        ("postgresql://", "postgresql+asyncpg://"),
+        ("postgres://", "postgresql+asyncpg://"),
+        ("sqlite:///", "sqlite+aiosqlite:///"),
+    ):
+        if url.startswith(plain):
+            return driver + url.removeprefix(plain)
+    return url
+
+
+def open_database(settings: Settings, bus: Bus) -> Database:
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Database(settings.database, settings.data_dir, bus)
+
+
+def _create_engine(url: str, engine_name: Engine, settings: DatabaseSettings) -> AsyncEngine:
+    if engine_name == "postgresql":
+        timeout_ms = str(int(settings.statement_timeout_s * 1000))
+        return create_async_engine(
+            url,
+            pool_size=settings.pool_size,
+            max_overflow=settings.pool_size,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": 5,
+                "server_settings": {"statement_timeout": timeout_ms, "application_name": "portico"},
+            },
+        )
+    engine = create_async_engine(url, pool_size=8, max_overflow=16, connect_args={"timeout": 30})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions by itself: we say BEGIN or BEGIN IMMEDIATE below.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # FULL: a commit survives power loss, as promised for what was acknowledged.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "temp_store=MEMORY",
+        "mmap_size=268435456",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("portico_begin", "BEGIN"))

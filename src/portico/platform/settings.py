@@ -1,0 +1,410 @@
+"""Settings: defaults < portico.toml < environment, typed, checked whole, handed down in slices.
+
+The only file that reads the process environment. A secret is given by reference (`env:NAME` or `file:PATH`) in the file, or
+directly as PORTICO_<SECTION>_<NAME> in the environment, and lives on as Sealed, whose repr shows nothing.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+Environment = Literal["development", "production"]
+Source = Literal["default", "file", "environment"]
+
+
+class Sealed:
+    """A secret that does not print itself; `reveal()` is the only way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "•••"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+def setting(default: Any, description: str, *, reloadable: bool = False, least: float | None = None) -> Any:
+    """A dataclass field with its description for the generated reference; `least` is the smallest allowed number."""
+    metadata = {"description": description, "reloadable": reloadable, "least": least}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    host: str = setting("127.0.0.1", "Address the gateway listens on.")
+    port: int = setting(8009, "Port the gateway listens on.", least=0)
+    public_url: str = setting(
+        "", "Address people and clients use, when a proxy stands in front; empty means http://host:port."
+    )
+    drain_s: float = setting(30.0, "Seconds that running calls get to finish on stop.", least=0)
+    startup_wait_s: float = setting(60.0, "Seconds to wait for the database at start before giving up.", least=0)
+    allowed_origins: list[str] = setting(
+        [], "Origins besides our own that browsers may call from (CORS and socket).", reloadable=True
+    )
+    trusted_proxies: list[str] = setting([], "Addresses (CIDR) whose X-Forwarded-For is believed.")
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    url: Sealed = setting(
+        Sealed(""), "Database address, e.g. postgresql://user@host/portico; empty means SQLite in the data folder."
+    )
+    pool_size: int = setting(10, "Connections kept open per process (PostgreSQL).", least=1)
+    statement_timeout_s: float = setting(30.0, "Longest a statement may run (PostgreSQL).", least=1)
+
+
+@dataclass(frozen=True)
+class SecuritySettings:
+    master_key: Sealed = setting(
+        Sealed(""),
+        "Key that seals secrets and signs tokens: 32 bytes, base64. Empty in development: made once in the data folder.",
+    )
+    access_token_s: int = setting(3600, "Life of an access token.", least=60)
+    refresh_token_s: int = setting(7 * 86400, "Life of a refresh token.", least=3600)
+    sign_in_tries_per_minute: int = setting(
+        5, "Sign-in tries per minute for one address and email.", reloadable=True, least=1
+    )
+    password_min_length: int = setting(12, "Shortest password.", reloadable=True, least=8)
+    secure_cookies: bool = setting(False, "Send the refresh cookie over HTTPS only.")
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    request_timeout_s: float = setting(
+        30.0, "Default longest wait for a service's answer to begin.", reloadable=True, least=0.1
+    )
+    header_timeout_s: float = setting(10.0, "Longest a client may take to send its request head.", least=0.1)
+    idle_timeout_s: float = setting(75.0, "Longest a kept-alive client connection may stay silent.", least=1)
+    stream_idle_timeout_s: float = setting(300.0, "Longest a body may stall in either direction.", least=1)
+    max_body_bytes: int = setting(
+        10 * 1024 * 1024,
+        "Largest request body that is held in memory (model calls, cached and retried calls).",
+        reloadable=True,
+        least=1024,
+    )
+    max_streamed_body_bytes: int = setting(
+        1024 * 1024 * 1024, "Largest request body passed on as a stream.", reloadable=True, least=1024
+    )
+    max_header_bytes: int = setting(16 * 1024, "Largest total of header names and values.", least=1024)
+    max_header_count: int = setting(100, "Most headers in one request.", least=10)
+    max_query_bytes: int = setting(4096, "Longest query string.", least=64)
+    max_connections: int = setting(10_000, "Most client connections at once.", least=10)
+    max_waiting_per_endpoint: int = setting(1024, "Most calls at once to one endpoint.", least=1)
+    idle_upstream_connections: int = setting(128, "Idle connections kept per endpoint.", least=0)
+    anonymous_per_minute: int = setting(
+        100, "Unauthenticated requests per minute and address.", reloadable=True, least=1
+    )
+    anonymous_total_per_minute: int = setting(
+        1000, "Unauthenticated requests per minute in all.", reloadable=True, least=1
+    )
+    key_per_minute: int = setting(
+        60_000, "Calls per minute of a key that has no limit of its own.", reloadable=True, least=1
+    )
+    max_snapshot_age_s: float = setting(
+        15.0, "Oldest configuration a gateway may work with before it refuses.", least=1
+    )
+    idempotency_s: int = setting(86400, "How long an idempotency key is remembered.", least=60)
+    max_idempotency_bytes: int = setting(64 * 1024 * 1024, "Memory for remembered idempotent answers.", least=0)
+    cache_bytes: int = setting(64 * 1024 * 1024, "Memory of the exact response cache.", least=0)
+
+
+@dataclass(frozen=True)
+class UpstreamSettings:
+    allowed_private_ranges: list[str] = setting(
+        [], "Private address ranges (CIDR) that services may live in; development adds loopback.", reloadable=True
+    )
+    ca_file: str = setting("", "Extra certificate authorities (PEM) trusted for upstream TLS.")
+
+
+@dataclass(frozen=True)
+class RecordSettings:
+    keep_calls_days: int = setting(30, "Days that call records are kept.", reloadable=True, least=1)
+    keep_events_days: int = setting(365, "Days that events are kept.", reloadable=True, least=1)
+    keep_audit_days: int = setting(730, "Days that audit entries are kept.", reloadable=True, least=365)
+    journal_segment_bytes: int = setting(
+        64 * 1024 * 1024, "Size at which the gateway starts a new journal file.", least=65536
+    )
+
+
+@dataclass(frozen=True)
+class MetricsSettings:
+    key: Sealed = setting(Sealed(""), "Bearer key for /metrics; empty in development means open on loopback.")
+    previous_key: Sealed = setting(Sealed(""), "The key before, accepted while scrapers change over.")
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "Least severe line written.", reloadable=True)
+    format: Literal["json", "console"] = setting("json", "How log lines look.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole tree; `environment` and `data_dir` come from PORTICO_ENV and PORTICO_DATA_DIR."""
+
+    environment: Environment = setting("development", "production refuses insecure values.")
+    data_dir: Path = setting(Path(".portico"), "Folder for the database, the journal and keys.")
+    server: ServerSettings = field(default_factory=ServerSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    security: SecuritySettings = field(default_factory=SecuritySettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
+    record: RecordSettings = field(default_factory=RecordSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the local sockets between our own processes."""
+        return self.data_dir / "run"
+
+    @property
+    def private_ranges(self) -> tuple[str, ...]:
+        loopback = ("127.0.0.0/8", "::1/128") if self.environment == "development" else ()
+        return (*loopback, *self.upstream.allowed_private_ranges)
+
+    @property
+    def base_url(self) -> str:
+        return self.server.public_url.rstrip("/") or f"http://{self.server.host}:{self.server.port}"
+
+
+@dataclass(frozen=True)
+class Effective:
+    """One setting as it stands, for `portico config show` and the Settings page; a secret shows only whether it is set."""
+
+    name: str
+    value: Any
+    source: Source
+    secret: bool
+    reloadable: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    settings: Settings
+    effective: list[Effective]
+
+
+class SettingsInvalid(Exception):
+    """All that is wrong with the settings, each with its name and what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+# Historic names that do not follow PORTICO_<SECTION>_<NAME>.
+_SHORT_NAMES = {
+    "environment": "PORTICO_ENV",
+    "data_dir": "PORTICO_DATA_DIR",
+    "server.port": "PORTICO_PORT",
+    "server.host": "PORTICO_HOST",
+    "metrics.key": "PORTICO_METRICS_KEY",
+    "metrics.previous_key": "PORTICO_METRICS_PREVIOUS_KEY",
+    "security.master_key": "PORTICO_MASTER_KEY",
+}
+
+
+def env_name(name: str) -> str:
+    return _SHORT_NAMES.get(name, "PORTICO_" + name.replace(".", "_").upper())
+
+
+# Variables that steer programs around the settings tree rather than the tree itself.
+_OTHER_VARIABLES = frozenset(
+    {"PORTICO_CONFIG", "PORTICO_URL", "PORTICO_KEY", "PORTICO_PROFILE", "PORTICO_PASSWORD", "PORTICO_ORG"}
+)
+
+
+def load_settings(environ: Mapping[str, str] | None = None, config_file: Path | None = None) -> Loaded:
+    """Read, check and build the settings; raises SettingsInvalid listing every problem at once."""
+    environ = os.environ if environ is None else environ
+    path = config_file or Path(environ.get("PORTICO_CONFIG", "portico.toml"))
+    problems: list[str] = []
+    from_file = _read_file(path, explicit="PORTICO_CONFIG" in environ or config_file is not None, problems=problems)
+    loader = _Loader(environ, from_file, problems)
+    settings = loader.build(Settings, "")
+    loader.refuse_unknown()
+    if not problems:
+        problems.extend(_insecure(settings))
+    if problems:
+        raise SettingsInvalid(problems)
+    return Loaded(settings, loader.effective)
+
+
+def _read_file(path: Path, *, explicit: bool, problems: list[str]) -> dict[str, Any]:
+    if not path.exists():
+        if explicit:
+            problems.append(f"{path}: the configuration file does not exist; create it or unset PORTICO_CONFIG")
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: is not valid TOML ({error}); correct the line")
+        return {}
+
+
+class _Loader:
+    def __init__(self, environ: Mapping[str, str], from_file: dict[str, Any], problems: list[str]) -> None:
+        self.environ, self.problems = environ, problems
+        self.file = dict(_flatten(from_file))
+        self.effective: list[Effective] = []
+        self.known: set[str] = set()
+
+    def build(self, kind: type[Any], prefix: str) -> Any:
+        hints = get_type_hints(kind)
+        values = {}
+        for each in fields(kind):
+            name = prefix + each.name
+            values[each.name] = (
+                self.build(hints[each.name], name + ".")
+                if is_dataclass(hints[each.name])
+                else self._one(name, hints[each.name], each)
+            )
+        return kind(**values)
+
+    def _one(self, name: str, kind: Any, spec: Field[Any]) -> Any:
+        self.known.add(name)
+        default = _default_of(spec)
+        source: Source = "default"
+        value = default
+        if env_name(name) in self.environ:
+            source, value = "environment", self._parse(name, kind, self.environ[env_name(name)], default)
+        elif name in self.file:
+            source, value = "file", self._parse(name, kind, self.file[name], default)
+        least = spec.metadata.get("least")
+        if least is not None and value < least:
+            self.problems.append(f"{name}: {value} is too small; the least is {least:g}")
+        secret = kind is Sealed
+        shown = ("set" if value else "not set") if secret else str(value) if isinstance(value, Path) else value
+        self.effective.append(
+            Effective(name, shown, source, secret, spec.metadata["reloadable"], spec.metadata["description"])
+        )
+        return value
+
+    def _parse(self, name: str, kind: Any, raw: Any, default: Any) -> Any:
+        try:
+            if kind is Sealed:
+                return self._secret(raw, from_environment=env_name(name) in self.environ)
+            return _convert(kind, raw)
+        except (ValueError, OSError) as error:
+            shown = "" if kind is Sealed else f" {raw!r}"
+            self.problems.append(f"{name} ({env_name(name)}):{shown} {error}")
+            return default
+
+    def _secret(self, raw: Any, *, from_environment: bool) -> Sealed:
+        """`env:NAME`, `file:PATH`, or, from the environment only, the value itself."""
+        text = str(raw)
+        if text.startswith("env:"):
+            if text[4:] not in self.environ:
+                raise ValueError(f"refers to the variable {text[4:]}, which is not set; set it")
+            return Sealed(self.environ[text[4:]])
+        if text.startswith("file:"):
+            return Sealed(Path(text[5:]).read_text().strip())
+        if not from_environment and text:
+            raise ValueError("a secret may not stand in the file; write env:NAME or file:PATH")
+        return Sealed(text)
+
+    def refuse_unknown(self) -> None:
+        for name in sorted(set(self.file) - self.known):
+            self.problems.append(f"{name}: is not a setting; see portico config show for the names")
+        names = {env_name(name) for name in self.known} | _OTHER_VARIABLES
+        for variable in sorted(set(self.environ) - names):
+            if variable.startswith("PORTICO_"):
+                self.problems.append(f"{variable}: is not a setting; see portico config show for the names")
+
+
+def _default_of(spec: Field[Any]) -> Any:
+    return spec.default if spec.default_factory is MISSING else spec.default_factory()
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for name, value in tree.items():
+        flat.extend(_flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)])
+    return flat
+
+
+def _convert(kind: Any, raw: Any) -> Any:
+    if get_origin(kind) is Literal:
+        if raw not in get_args(kind):
+            raise ValueError(f"must be one of {', '.join(get_args(kind))}")
+        return raw
+    if get_origin(kind) is list:
+        return (
+            [part.strip() for part in raw.split(",") if part.strip()]
+            if isinstance(raw, str)
+            else [str(part) for part in raw]
+        )
+    if kind is bool:
+        if str(raw).lower() not in {"true", "false", "1", "0"}:
+            raise ValueError("must be true or false")
+        return str(raw).lower() in {"true", "1"}
+    if kind in {int, float}:
+        try:
+            number = kind(raw)
+        except (ValueError, TypeError):
+            raise ValueError("must be a number") from None
+        if number != number:
+            raise ValueError("must be a number")
+        return number
+    return kind(raw)
+
+
+def _insecure(settings: Settings) -> list[str]:
+    """What production refuses; development allows it so that the first minute needs no key."""
+    problems = [
+        f"upstream.allowed_private_ranges: {text!r} is not a CIDR range"
+        for text in settings.upstream.allowed_private_ranges
+        if not _is_network(text)
+    ]
+    problems += [
+        f"server.trusted_proxies: {text!r} is not a CIDR range"
+        for text in settings.server.trusted_proxies
+        if not _is_network(text)
+    ]
+    if settings.environment != "production":
+        return problems
+    if not settings.security.master_key:
+        problems.append(
+            "security.master_key (PORTICO_MASTER_KEY): must be set in production; make one with `openssl rand -base64 32`"
+        )
+    if not settings.metrics.key:
+        problems.append(
+            "metrics.key (PORTICO_METRICS_KEY): must be set in production; make one with `openssl rand -base64 32`"
+        )
+    elif len(settings.metrics.key.reveal()) < 32:
+        problems.append(
+            "metrics.key (PORTICO_METRICS_KEY): is shorter than 32 characters; make one with `openssl rand -base64 32`"
+        )
+    if not settings.security.secure_cookies:
+        problems.append("security.secure_cookies: must be true in production, behind HTTPS")
+    if not settings.server.public_url.startswith("https://"):
+        problems.append("server.public_url: must be the https:// address people use, in production")
+    problems += [
+        f"server.allowed_origins: {origin!r} is not allowed in production; name exact https origins"
+        for origin in settings.server.allowed_origins
+        if not origin.startswith("https://")
+    ]
+    return problems
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

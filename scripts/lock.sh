@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Resolve the dependencies for every platform and Python from 3.11 into the two lock files, with hashes.
+# The files name no package index, so they install from whichever one a machine is set up with.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+UV_VERSION=0.13.8
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+.venv/bin/python -m venv "$tools/venv"
+"$tools/venv/bin/pip" install --quiet "uv==$UV_VERSION"
+compile() {
+  "$tools/venv/bin/uv" pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+    --python-version 3.11 --upgrade "$@" pyproject.toml
+}
+echo "typer==0.29.1" >"$tools/held.txt"
+compile -c "$tools/held.txt" -o requirements.lock
+compile -c "$tools/held.txt" -c requirements.lock --group dev -o requirements-dev.lock
+git --no-pager diff --stat -- requirements.lock requirements-dev.lock

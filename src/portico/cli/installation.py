@@ -1,0 +1,134 @@
+"""What runs on the machine of the installation itself: serve, config, migrate, openapi, version."""
+
+from typing import Annotated, Any
+
+import typer
+
+from portico import __version__
+from portico.cli.failures import CommandFailed
+from portico.cli.output import Column, put, put_json, put_table, say
+from portico.cli.shell import Json, shell_of
+from portico.platform.settings import Loaded, Settings, SettingsInvalid, load_settings
+
+config = typer.Typer(no_args_is_help=True, help="The settings of this installation.")
+migrate = typer.Typer(no_args_is_help=True, help="The database's shape.")
+
+SETTING_COLUMNS = (
+    Column("SETTING", "name"),
+    Column("VALUE", "value"),
+    Column("FROM", "source"),
+    Column("RELOADABLE", "reloadable"),
+    Column("MEANING", "description"),
+)
+
+
+def settings_here() -> Settings:
+    return loaded_here().settings
+
+
+def loaded_here() -> Loaded:
+    try:
+        return load_settings()
+    except SettingsInvalid as invalid:
+        raise CommandFailed(
+            "The settings are not valid:\n" + "\n".join(f"  - {problem}" for problem in invalid.problems),
+            next_step="correct them and run `portico config check`",
+        ) from invalid
+
+
+def serve() -> None:
+    """Run Portico here until it is stopped (Ctrl-C drains)."""
+    from portico import main  # noqa: PLC0415 - the whole server is behind this import
+
+    raise typer.Exit(main.serve(settings_here(), main.ServeOptions()))
+
+
+def version(json: Json = False) -> None:
+    """The version of this program."""
+    if json:
+        put_json({"version": __version__})
+    else:
+        put(f"portico {__version__}")
+
+
+def openapi(context: typer.Context) -> None:
+    """Print the OpenAPI document of the running Portico."""
+    from portico.cli.client import raise_for_refusal  # noqa: PLC0415
+
+    response = shell_of(context).api.send("GET", "/openapi.json")
+    raise_for_refusal(response)
+    put(response.text)
+
+
+@config.command("show")
+def config_show(json: Json = False) -> None:
+    """Every setting as it stands here and where it comes from; secrets show only whether they are set."""
+    rows: list[dict[str, Any]] = [
+        {
+            "name": each.name,
+            "value": each.value,
+            "source": each.source,
+            "secret": each.secret,
+            "reloadable": each.reloadable,
+            "description": each.description,
+        }
+        for each in loaded_here().effective
+    ]
+    if json:
+        put_json({"items": rows})
+    else:
+        put_table(rows, SETTING_COLUMNS)
+
+
+@config.command("check")
+def config_check(json: Json = False) -> None:
+    """Read the settings and list everything that is wrong with them."""
+    try:
+        load_settings()
+    except SettingsInvalid as invalid:
+        if json:
+            put_json({"valid": False, "problems": invalid.problems})
+        for problem in invalid.problems:
+            say(f"- {problem}")
+        raise typer.Exit(1) from invalid
+    if json:
+        put_json({"valid": True, "problems": []})
+    else:
+        put("The settings are valid.")
+
+
+@migrate.command("up")
+def migrate_up(target: Annotated[str, typer.Argument(help="The revision to go to.")] = "head") -> None:
+    """Bring the database to the shape this version needs."""
+    from portico.platform import migrate as migrations  # noqa: PLC0415
+
+    settings = settings_here()
+    migrations.upgrade(settings, target)
+    say(f"The database is at {migrations.current(settings)}.")
+
+
+@migrate.command("down")
+def migrate_down(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="The revision to go back to; -1 is one step.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take the database back to an older shape; what the newer one held is lost."""
+    from portico.platform import migrate as migrations  # noqa: PLC0415
+
+    shell_of(context).confirm(f"Take the database back to {target}? Data of newer tables is lost.", yes=yes)
+    settings = settings_here()
+    migrations.downgrade(settings, target)
+    say(f"The database is at {migrations.current(settings)}.")
+
+
+@migrate.command("current")
+def migrate_current(json: Json = False) -> None:
+    """The revision the database is at."""
+    from portico.platform import migrate as migrations  # noqa: PLC0415
+
+    revision = migrations.current(settings_here())
+    if json:
+        put_json({"revision": revision})
+    else:
+        put(revision or "The database is empty; run: portico migrate up")

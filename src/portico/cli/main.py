@@ -1,0 +1,71 @@
+"""The `portico` command (also `sp-cli` and `python -m portico`)."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from portico import __version__
+from portico.cli import installation
+from portico.cli.failures import CommandFailed
+from portico.cli.output import put, say
+from portico.cli.shell import Shell
+
+
+class PorticoGroup(TyperGroup):
+    """Turns a failed command into its words on stderr and its exit code, wherever the command was started from."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CommandFailed as failed:
+            for line in failed.lines():
+                say(line)
+            raise typer.Exit(failed.exit_code) from failed
+
+
+app = typer.Typer(
+    name="portico",
+    cls=PorticoGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The self-hosted control plane for AI agents. Start with `portico up`.",
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable, 4 not signed in.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        put(f"portico {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    profile: Annotated[str, typer.Option(envvar="PORTICO_PROFILE", help="Which profile to use.")] = "default",
+    url: Annotated[
+        str | None, typer.Option(envvar="PORTICO_URL", help="Which Portico to talk to, e.g. http://127.0.0.1:8009.")
+    ] = None,
+    # Hidden, because a key on the command line can be read by everyone on the machine; the variable cannot.
+    key: Annotated[str | None, typer.Option("--use-key", envvar="PORTICO_KEY", hidden=True)] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    shell = Shell(profile_name=profile, url=url or None, key=key or None)
+    context.obj = shell
+    context.call_on_close(shell.close)
+
+
+RUNNING, USING, READING = "Run an installation", "Use and govern", "Look"
+app.command(rich_help_panel=RUNNING)(installation.serve)
+app.add_typer(installation.config, name="config", rich_help_panel=RUNNING)
+app.add_typer(installation.migrate, name="migrate", rich_help_panel=RUNNING)
+app.command(rich_help_panel=READING)(installation.openapi)
+app.command(rich_help_panel=READING)(installation.version)
+
+
+def main() -> None:
+    app(prog_name="portico")

@@ -14,7 +14,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import JSON
 
+from portico.kernel.clock import Clock, SystemClock
 from portico.platform.bus import Bus
+from portico.platform.crypto import open_key_ring
 from portico.platform.settings import DatabaseSettings, Settings
 
 Engine = Literal["sqlite", "postgresql"]
@@ -60,10 +62,15 @@ class DatabaseUnavailable(Exception):
 
 
 class Tx:
-    """An open transaction; `nudge` tells listeners after the commit, and only then."""
+    """An open transaction; `nudge` tells listeners after the commit, and only then.
 
-    def __init__(self, connection: AsyncConnection, engine: Engine) -> None:
+    clock       stamps what is recorded inside the transaction
+    audit_key   chains the audit entries written inside it
+    """
+
+    def __init__(self, connection: AsyncConnection, engine: Engine, clock: Clock, audit_key: bytes) -> None:
         self.connection, self.engine = connection, engine
+        self.clock, self.audit_key = clock, audit_key
         self.nudges: set[str] = set()
 
     async def execute(
@@ -76,11 +83,11 @@ class Tx:
 
 
 class Database:
-    def __init__(self, settings: DatabaseSettings, data_dir: Path, bus: Bus) -> None:
+    def __init__(self, settings: DatabaseSettings, data_dir: Path, bus: Bus, clock: Clock, audit_key: bytes) -> None:
         self.url = database_url(settings, data_dir)
         self.engine_name: Engine = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         self._engine = _create_engine(self.url, self.engine_name, settings)
-        self._bus = bus
+        self._bus, self._clock, self._audit_key = bus, clock, audit_key
         # SQLite has one writer; queueing here keeps waiting in memory, where it is fair and cheap, instead of in busy loops.
         self._writer = asyncio.Lock() if self.engine_name == "sqlite" else None
 
@@ -112,7 +119,7 @@ class Database:
             if self.engine_name == "sqlite":
                 await connection.execution_options(portico_begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
             async with connection.begin():
-                yield Tx(connection, self.engine_name)
+                yield Tx(connection, self.engine_name, self._clock, self._audit_key)
 
     async def ping(self) -> None:
         async with self._engine.connect() as connection:
@@ -153,9 +160,10 @@ def database_url(settings: DatabaseSettings, data_dir: Path) -> str:
     return url
 
 
-def open_database(settings: Settings, bus: Bus) -> Database:
+def open_database(settings: Settings, bus: Bus, clock: Clock | None = None) -> Database:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Database(settings.database, settings.data_dir, bus)
+    audit_key = open_key_ring(settings).derive("audit")
+    return Database(settings.database, settings.data_dir, bus, clock or SystemClock(), audit_key)
 
 
 def _create_engine(url: str, engine_name: Engine, settings: DatabaseSettings) -> AsyncEngine:

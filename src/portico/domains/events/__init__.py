@@ -1,0 +1,6 @@
+"""Events are the org's log: immutable facts with a gap-free sequence, recorded in the transaction of what they tell.
+
+Who records: a domain's service, never anyone else. Who reads: people with events.read, and the realtime feed by position.
+Invariants: a kind is declared by the domain that records it, with its exact fields; positions of an org only grow and none
+is skipped; an event is never changed, and goes only by retention, oldest first.
+"""

@@ -1,0 +1,138 @@
+"""The ground of every test: a clock set by hand, settings in a temporary folder, and a fresh database on both engines.
+
+The schema is made once per worker; each test gets a copy of the SQLite file, or the PostgreSQL database emptied.
+"""
+
+import base64
+import importlib
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+import portico.domains
+from portico.kernel.clock import ManualClock
+from portico.platform.bus import LocalBus
+from portico.platform.crypto import Sealer, open_key_ring
+from portico.platform.db import Database, metadata, open_database
+from portico.platform.deps import Deps
+from portico.platform.settings import Sealed, SecuritySettings, Settings
+from tests import postgres_server
+
+pytest_plugins = ["tests.requirements_record"]
+
+ENGINES = ("sqlite", "postgresql")
+MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
+_NO_POSTGRES = (
+    "PostgreSQL is missing: half of the store tests did not run. Set PORTICO_TEST_POSTGRES to a server's URL."
+)
+_postgres_server = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engines", default=",".join(ENGINES), help="database engines to test on, e.g. --engines sqlite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_postgres_server] = postgres_server.find() if "postgresql" in config.getoption("--engines") else ""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if "postgresql" in config.getoption("--engines") and not config.stash[_postgres_server]:
+        terminalreporter.section("PostgreSQL", red=True, bold=True)
+        terminalreporter.line(_NO_POSTGRES, red=True, bold=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine_url" in metafunc.fixturenames:
+        engines = [name for name in metafunc.config.getoption("--engines").split(",") if name]
+        metafunc.parametrize("engine_url", engines, indirect=True)
+
+
+def load_every_table() -> None:
+    """Import each domain's tables so that the metadata is whole."""
+    root = Path(portico.domains.__path__[0])
+    for tables in sorted(root.glob("*/tables.py")):
+        importlib.import_module(f"portico.domains.{tables.parent.name}.tables")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", security=SecuritySettings(master_key=Sealed(MASTER_KEY)))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the whole schema and no rows."""
+    load_every_table()
+    path = tmp_path_factory.mktemp("template") / "portico.db"
+    engine = create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of this worker's own, empty PostgreSQL database, dropped at the end."""
+    server = request.config.stash[_postgres_server]
+    if not server:
+        pytest.skip(_NO_POSTGRES)
+    name = f"portico_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    yield postgres_server.create_database(server, name)
+    postgres_server.drop_database(server, name)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_database: str) -> str:
+    """The same database with the whole schema and no rows."""
+    load_every_table()
+    postgres_server.create_tables(postgres_database, metadata)
+    return postgres_database
+
+
+@pytest.fixture
+def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database with the schema; the parameter names the engine."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_template"))
+    template = request.getfixturevalue("sqlite_template")
+    path = tmp_path / "portico.db"
+    shutil.copyfile(template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+async def deps(engine_url: str, settings: Settings, clock: ManualClock) -> AsyncIterator[Deps]:
+    """What a domain is handed, over a fresh database."""
+    settings = replace(settings, database=replace(settings.database, url=Sealed(engine_url), pool_size=4))
+    bus, keys = LocalBus(), open_key_ring(settings)
+    database = open_database(settings, bus, clock)
+    if database.engine_name == "postgresql":
+        await _empty_tables(database)
+    yield Deps(db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings)
+    await database.close()
+
+
+async def _empty_tables(database: Database) -> None:
+    """Truncate the tables that hold rows; most hold none, and asking is far cheaper than truncating."""
+    async with database.sqlalchemy.begin() as connection:
+        asked = " UNION ALL ".join(
+            f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in metadata.tables
+        )
+        filled = [row[0] for row in await connection.execute(text(asked))]
+        if filled:
+            await connection.execute(text(f"TRUNCATE {', '.join(filled)} RESTART IDENTITY CASCADE"))

@@ -118,6 +118,9 @@ class Database:
         async with self._engine.connect() as connection:
             if self.engine_name == "sqlite":
                 await connection.execution_options(portico_begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
+            elif read_only:
+                # Several statements of one answer must see the same moment, as they do on SQLite.
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             async with connection.begin():
                 yield Tx(connection, self.engine_name, self._clock, self._audit_key)
 

@@ -1,0 +1,16 @@
+"""What others may ask of the audit trail."""
+
+from portico.domains.audit.model import Entry, Proof, Search, Target
+from portico.domains.audit.service import purge_audit, record, record_platform, search_audit, verify_audit
+
+__all__ = [
+    "Entry",
+    "Proof",
+    "Search",
+    "Target",
+    "purge_audit",
+    "record",
+    "record_platform",
+    "search_audit",
+    "verify_audit",
+]

@@ -1,0 +1,287 @@
+"""Folding: journal lines become call records, budget use, totals and a new position, in one transaction per batch.
+
+Exactly once by position: a batch is applied only if the stored position is still the one it was read from, and the new
+position is stored with it. Whatever dies in between, the next fold starts where the last commit ended.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from portico.domains.limits import public as limits
+from portico.domains.tenancy import public as tenancy
+from portico.domains.usage import journal, store_journal
+from portico.domains.usage.journal import Batch, Position
+from portico.domains.usage.model import CallLine, Charge, ReserveLine
+from portico.domains.usage.store_journal import call_row
+from portico.domains.usage.totals import total_calls
+from portico.kernel.ids import KeyId
+from portico.kernel.scope import SYSTEM, PlatformScope
+from portico.platform.db import Tx, from_micros
+from portico.platform.deps import Deps
+
+log = structlog.get_logger("portico.usage")
+_PLATFORM = PlatformScope(SYSTEM)
+_LAPSE_BATCH = 500
+_TOUCH_EVERY = timedelta(minutes=1)
+_MAX_TOUCHES = 100_000
+LAPSED_MESSAGE = "The gateway stopped before this call was settled; its budgets were charged what had been reserved."
+
+
+@dataclass(slots=True)
+class FoldStatus:
+    """What one fold did. `skipped` lines could not be used; `repeated` ones were already counted."""
+
+    lines: int = 0
+    calls: int = 0
+    reservations: int = 0
+    lapsed: int = 0
+    skipped: int = 0
+    repeated: int = 0
+    files_deleted: int = 0
+
+
+@dataclass(slots=True)
+class KeyTouches:
+    """When each key's last use was last written, so that a busy key costs one write a minute."""
+
+    written: dict[KeyId, datetime] = field(default_factory=dict)
+
+    def due(self, calls: Iterable[CallLine]) -> dict[KeyId, datetime]:
+        latest: dict[str, int] = {}
+        for call in calls:
+            if call.principal_kind == "key":
+                latest[call.principal_id] = max(call.at_us, latest.get(call.principal_id, 0))
+        seen = ((KeyId(key_id), from_micros(at_us)) for key_id, at_us in latest.items())
+        return {
+            key_id: at for key_id, at in seen if key_id not in self.written or at - self.written[key_id] >= _TOUCH_EVERY
+        }
+
+    def wrote(self, touched: dict[KeyId, datetime]) -> None:
+        if len(self.written) + len(touched) > _MAX_TOUCHES:
+            self.written.clear()
+        self.written.update(touched)
+
+
+async def fold_journals(deps: Deps, journal_dir: Path | None = None, touches: KeyTouches | None = None) -> FoldStatus:
+    """Fold every gateway's journal up to its last whole line; safe to run at any time and in two processes."""
+    folder = _Folder(deps, journal_dir or deps.settings.data_dir / "journal", touches or KeyTouches())
+    for gateway_id in await asyncio.to_thread(journal.list_gateways, folder.journal_dir):
+        segments = await asyncio.to_thread(journal.list_segments, folder.journal_dir, gateway_id)
+        for epoch, files in segments.items():
+            await folder.fold_epoch(gateway_id, epoch, files, closed=False)
+    return folder.status
+
+
+async def close_epochs(
+    deps: Deps, gateway_id: str, live_epoch: str, journal_dir: Path | None = None, touches: KeyTouches | None = None
+) -> FoldStatus:
+    """Fold every other epoch of this gateway to its end, then charge what it left reserved at the reserved amount.
+
+    Call it only when the processes of the other epochs are gone: what they left unfinished is final from here on.
+    """
+    folder = _Folder(deps, journal_dir or deps.settings.data_dir / "journal", touches or KeyTouches())
+    segments = await asyncio.to_thread(journal.list_segments, folder.journal_dir, gateway_id)
+    async with deps.read() as tx:
+        known = await store_journal.list_epochs(tx, _PLATFORM, gateway_id)
+    for epoch in sorted({*segments, *known} - {live_epoch}):
+        await folder.fold_epoch(gateway_id, epoch, segments.get(epoch, {}), closed=True)
+        await folder.lapse_epoch(gateway_id, epoch)
+        await folder.delete_files(segments.get(epoch, {}).values())
+    return folder.status
+
+
+class _Folder:
+    def __init__(self, deps: Deps, journal_dir: Path, touches: KeyTouches) -> None:
+        self.deps, self.journal_dir, self.touches = deps, journal_dir, touches
+        self.status = FoldStatus()
+
+    async def fold_epoch(self, gateway_id: str, epoch: str, files: dict[int, Path], *, closed: bool) -> None:
+        """Fold what the listed files hold now; segments that are done with are deleted on the way."""
+        behind = bool(files)
+        while behind:
+            async with self.deps.read() as tx:
+                stored, is_closed = await store_journal.load_position(tx, _PLATFORM, gateway_id, epoch)
+            if is_closed:
+                await self.delete_files(files.values())
+                return
+            start = stored or Position(min(files), 0)
+            batch = await asyncio.to_thread(journal.read_batch, files, start, journal.MAX_BATCH_LINES, closed=closed)
+            if batch.next != start:
+                await self._apply_once(gateway_id, epoch, stored, batch)
+            behind = batch.behind
+            done = [number for number in files if number < batch.next.number]
+            await self.delete_files([files.pop(number) for number in done])
+
+    async def _apply_once(self, gateway_id: str, epoch: str, expected: Position | None, batch: Batch) -> None:
+        try:
+            await self._apply(gateway_id, epoch, expected, batch)
+        except IntegrityError:
+            # Positions keep a line from being read twice; this is a line that was written twice.
+            async with self.deps.read() as tx:
+                fresh = await _without_repeats(tx, batch)
+            repeated = len(batch.calls) + len(batch.reservations) - len(fresh.calls) - len(fresh.reservations)
+            if not repeated:
+                raise
+            log.warning("journal_lines_repeated", gateway=gateway_id, epoch=epoch, count=repeated)
+            await self._apply(gateway_id, epoch, expected, fresh)
+            self.status.repeated += repeated
+
+    async def _apply(self, gateway_id: str, epoch: str, expected: Position | None, batch: Batch) -> None:
+        rows, totals = await asyncio.to_thread(
+            lambda: ([call_row(call) for call in batch.calls], total_calls(batch.calls))
+        )
+        touched = self.touches.due(batch.calls)
+        async with self.deps.uow() as tx:
+            await store_journal.lock_folding(tx, _PLATFORM)
+            if await store_journal.load_position(tx, _PLATFORM, gateway_id, epoch) != (expected, False):
+                return
+            left_open, settled = await self._settle(tx, gateway_id, epoch, batch)
+            await store_journal.insert_calls(tx, _PLATFORM, rows)
+            await store_journal.add_totals(tx, _PLATFORM, totals)
+            await _charge(tx, [charge for call in batch.calls for charge in call.charges])
+            await _hold(tx, held=left_open, released=settled)
+            if touched:
+                await tenancy.touch_keys(tx, _PLATFORM, touched)
+            await store_journal.save_position(tx, _PLATFORM, gateway_id, epoch, batch.next, self.deps.clock.now())
+            if batch.calls:
+                tx.nudge("calls")
+        self.touches.wrote(touched)
+        self._count(gateway_id, epoch, batch, len(left_open))
+
+    async def _settle(
+        self, tx: Tx, gateway_id: str, epoch: str, batch: Batch
+    ) -> tuple[list[ReserveLine], list[ReserveLine]]:
+        """Pair reservations with calls; a pair within the batch cancels out and touches no table."""
+        finished = {call.id for call in batch.calls}
+        reserved = {line.id for line in batch.reservations}
+        left_open = [line for line in batch.reservations if line.id not in finished]
+        await store_journal.insert_reservations(tx, _PLATFORM, gateway_id, epoch, left_open)
+        settled = await store_journal.take_reservations(tx, _PLATFORM, sorted(finished - reserved))
+        return left_open, settled
+
+    def _count(self, gateway_id: str, epoch: str, batch: Batch, left_open: int) -> None:
+        self.status.lines += batch.lines
+        self.status.calls += len(batch.calls)
+        self.status.reservations += left_open
+        self.status.skipped += len(batch.damage)
+        for damage in batch.damage:
+            log.error(
+                "journal_line_skipped",
+                gateway=gateway_id,
+                epoch=epoch,
+                file=damage.file,
+                offset=damage.offset,
+                why=damage.why,
+            )
+
+    async def lapse_epoch(self, gateway_id: str, epoch: str) -> None:
+        """Charge what is still reserved, record it, and mark the epoch closed; again and again until nothing is left."""
+        while True:
+            async with self.deps.uow() as tx:
+                await store_journal.lock_folding(tx, _PLATFORM)
+                open_lines = await store_journal.take_open(tx, _PLATFORM, gateway_id, epoch, _LAPSE_BATCH)
+                if not open_lines:
+                    await store_journal.close_position(tx, _PLATFORM, gateway_id, epoch, self.deps.clock.now())
+                    return
+                known = await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in open_lines])
+                lapsed = [lapsed_call(line) for line in open_lines if line.id not in known]
+                await store_journal.insert_calls(tx, _PLATFORM, [call_row(call) for call in lapsed])
+                await store_journal.add_totals(tx, _PLATFORM, total_calls(lapsed))
+                await _charge(tx, [charge for call in lapsed for charge in call.charges])
+                await _hold(tx, held=[], released=open_lines)
+                tx.nudge("calls")
+            self.status.lapsed += len(lapsed)
+            log.warning("reservations_lapsed", gateway=gateway_id, epoch=epoch, count=len(lapsed))
+
+    async def delete_files(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+            self.status.files_deleted += 1
+
+
+def lapsed_call(line: ReserveLine) -> CallLine:
+    """The record of a call whose gateway died under it: charged at what was held, the only safe assumption."""
+    return CallLine(
+        id=line.id,
+        at_us=line.at_us,
+        org_id=line.org_id,
+        scope=line.scope,
+        principal_kind=line.principal_kind,
+        principal_id=line.principal_id,
+        principal_name=line.principal_name,
+        service_id=line.service_id,
+        service=line.service,
+        service_kind=line.service_kind,
+        dialect=line.dialect,
+        method=line.method,
+        path=line.path,
+        model=line.model,
+        verdict="failed",
+        status=0,
+        reason="LAPSED",
+        message=LAPSED_MESSAGE,
+        snapshot_version=line.snapshot_version,
+        correlation_id=line.correlation_id,
+        trace_id="",
+        duration_us=0,
+        attempts=1,
+        tokens_estimated=True,
+        cost_microusd=line.reserved_microusd,
+        reserved_microusd=line.reserved_microusd,
+        charges=tuple(
+            Charge(charge.budget_id, charge.window_started_at_us, charge.held, charge.held) for charge in line.charges
+        ),
+    )
+
+
+async def _without_repeats(tx: Tx, batch: Batch) -> Batch:
+    """The batch without calls and reservations whose id is in the tables or earlier in the batch."""
+    seen = await store_journal.recorded_ids(tx, _PLATFORM, [call.id for call in batch.calls])
+    calls: list[CallLine] = []
+    for call in batch.calls:
+        if call.id not in seen:
+            seen.add(call.id)
+            calls.append(call)
+    held = await store_journal.reserved_ids(tx, _PLATFORM, [line.id for line in batch.reservations])
+    held |= await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in batch.reservations])
+    reservations: list[ReserveLine] = []
+    for line in batch.reservations:
+        if line.id not in held:
+            held.add(line.id)
+            reservations.append(line)
+    return Batch(calls, reservations, batch.lines, batch.damage, batch.next, batch.behind)
+
+
+async def _charge(tx: Tx, charges: Iterable[Charge]) -> None:
+    sums: dict[tuple[str, int], int] = {}
+    for charge in charges:
+        if charge.charged:
+            key = (charge.budget_id, charge.window_started_at_us)
+            sums[key] = sums.get(key, 0) + charge.charged
+    if sums:
+        await limits.charge(tx, _PLATFORM, _budget_charges(sums))
+
+
+async def _hold(tx: Tx, held: Iterable[ReserveLine], released: Iterable[ReserveLine]) -> None:
+    sums: dict[tuple[str, int], int] = {}
+    for sign, lines in ((1, held), (-1, released)):
+        for line in lines:
+            for charge in line.charges:
+                key = (charge.budget_id, charge.window_started_at_us)
+                sums[key] = sums.get(key, 0) + sign * charge.held
+    if any(sums.values()):
+        await limits.adjust_held(tx, _PLATFORM, _budget_charges(sums))
+
+
+def _budget_charges(sums: dict[tuple[str, int], int]) -> list[limits.BudgetCharge]:
+    return [
+        limits.BudgetCharge(budget_id, from_micros(at_us), amount)
+        for (budget_id, at_us), amount in sorted(sums.items())
+        if amount
+    ]

@@ -1,0 +1,145 @@
+"""SQL of reading: lists, one call, the live feed, and totals over time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy.engine import Row
+
+from portico.domains.usage.model import CallLine, Charge, Stage
+from portico.domains.usage.record import CallFilter, CallRecord
+from portico.domains.usage.store_journal import COPIED, totals_of
+from portico.domains.usage.tables import call_totals, calls
+from portico.domains.usage.totals import Subject, Totals
+from portico.kernel.scope import OrgScope
+from portico.platform.db import Tx, from_micros, to_micros
+
+# Stages and charges are read with the one call that is looked at, not with lists.
+_LISTED = [calls.c.position, calls.c.at, *(calls.c[name] for name in COPIED)]
+
+
+def _mine(scope: OrgScope) -> ColumnElement[bool]:
+    return and_(calls.c.org_id == scope.org_id, calls.c.scope == scope.scope)
+
+
+def _record(row: Row[Any], stages: tuple[Stage, ...] = (), charges: tuple[Charge, ...] = ()) -> CallRecord:
+    position, at, *copied = row[: len(_LISTED)]
+    values = dict(zip(COPIED, copied, strict=True))
+    return CallRecord(position, at, CallLine(**values, at_us=to_micros(at), stages=stages, charges=charges))
+
+
+def _passes(wanted: CallFilter) -> list[ColumnElement[bool]]:
+    columns = calls.c
+    equal = {
+        columns.service: wanted.service,
+        columns.service_kind: wanted.kind,
+        columns.principal_id: wanted.principal_id,
+        columns.verdict: wanted.verdict,
+        columns.status: wanted.status,
+    }
+    found = [column == value for column, value in equal.items() if value is not None]
+    if wanted.since is not None:
+        found.append(columns.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(columns.at < wanted.until)
+    if wanted.min_cost_microusd is not None:
+        found.append(columns.cost_microusd >= wanted.min_cost_microusd)
+    if wanted.words is not None:
+        found.append(or_(columns.id == wanted.words, columns.correlation_id == wanted.words))
+    return found
+
+
+async def list_calls(
+    tx: Tx, scope: OrgScope, wanted: CallFilter, after: tuple[int, str] | None, limit: int
+) -> list[CallRecord]:
+    """Newest first, those after the keyset position (at in µs, id)."""
+    # Which rows first, from the index alone; then those few rows. SQLite would otherwise visit every row it filters.
+    chosen = select(calls.c.id).where(_mine(scope), *_passes(wanted))
+    if after is not None:
+        chosen = chosen.where(tuple_(calls.c.at, calls.c.id) < tuple_(from_micros(after[0]), after[1]))
+    chosen = chosen.order_by(calls.c.at.desc(), calls.c.id.desc()).limit(limit)
+    statement = (
+        select(*_LISTED).where(_mine(scope), calls.c.id.in_(chosen)).order_by(calls.c.at.desc(), calls.c.id.desc())
+    )
+    return [_record(row) for row in await tx.execute(statement)]
+
+
+async def find_call(tx: Tx, scope: OrgScope, call_id: str) -> CallRecord | None:
+    row = (
+        await tx.execute(select(*_LISTED, calls.c.stages, calls.c.charges).where(_mine(scope), calls.c.id == call_id))
+    ).one_or_none()
+    if row is None:
+        return None
+    stages = msgspec.convert(row.stages, tuple[Stage, ...])
+    return _record(row, stages, msgspec.convert(row.charges, tuple[Charge, ...]))
+
+
+async def calls_since(tx: Tx, scope: OrgScope, position: int, limit: int) -> list[CallRecord]:
+    """Oldest first, those folded after `position`."""
+    statement = (
+        select(*_LISTED).where(_mine(scope), calls.c.position > position).order_by(calls.c.position).limit(limit)
+    )
+    return [_record(row) for row in await tx.execute(statement)]
+
+
+async def newest_calls(tx: Tx, scope: OrgScope, limit: int) -> list[CallRecord]:
+    """Newest first by position, as the live feed counts."""
+    statement = select(*_LISTED).where(_mine(scope)).order_by(calls.c.position.desc()).limit(limit)
+    return [_record(row) for row in await tx.execute(statement)]
+
+
+async def count_calls(tx: Tx, scope: OrgScope, since: datetime, until: datetime, at_most: int) -> int:
+    """How many calls lie in the window, counted no further than `at_most`."""
+    window = select(calls.c.at).where(_mine(scope), calls.c.at >= since, calls.c.at < until).limit(at_most)
+    return int((await tx.execute(select(func.count()).select_from(window.subquery()))).scalar_one())
+
+
+async def raw_sums(
+    tx: Tx, scope: OrgScope, since: datetime, until: datetime, service: str | None, principal_id: str | None
+) -> Sequence[Row[Any]]:
+    """What analytics need of each call in a window known to be small."""
+    columns = calls.c
+    wanted = CallFilter(since=since, until=until, service=service, principal_id=principal_id)
+    statement = select(
+        columns.at,
+        columns.service,
+        columns.service_id,
+        columns.principal_id,
+        columns.principal_name,
+        columns.verdict,
+        columns.duration_us,
+        columns.added_us,
+        columns.tokens_in,
+        columns.tokens_out,
+        columns.cost_microusd,
+    ).where(_mine(scope), *_passes(wanted))
+    return (await tx.execute(statement)).all()
+
+
+async def read_totals(
+    tx: Tx,
+    scope: OrgScope,
+    step_s: int,
+    subject: Subject,
+    since: datetime,
+    until: datetime,
+    service: str | None = None,
+    principal_id: str | None = None,
+) -> list[tuple[datetime, str, str, Totals]]:
+    """(at, service, principal id, totals) of each step that begins in the window."""
+    columns = call_totals.c
+    statement = select(call_totals).where(
+        columns.org_id == scope.org_id,
+        columns.scope == scope.scope,
+        columns.step_s == step_s,
+        columns.subject == subject,
+        columns.at >= since,
+        columns.at < until,
+    )
+    if service is not None:
+        statement = statement.where(columns.service == service)
+    if principal_id is not None:
+        statement = statement.where(columns.principal_id == principal_id)
+    return [(row.at, row.service, row.principal_id, totals_of(row)) for row in await tx.execute(statement)]

@@ -1,0 +1,237 @@
+"""SQL of folding: positions, open reservations, the rows of calls and their totals."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import and_, delete, insert, select, text, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portico.domains.usage import histogram
+from portico.domains.usage.journal import Position
+from portico.domains.usage.model import CallLine, ReserveLine
+from portico.domains.usage.tables import call_totals, calls, journal_positions, open_reservations
+from portico.domains.usage.totals import MAX_SERVICE_NAME, Totals, TotalsKey
+from portico.kernel.scope import PlatformScope
+from portico.platform.db import Tx, from_micros
+
+T = TypeVar("T")
+COPIED = tuple(name for name in CallLine.__struct_fields__ if name not in {"at_us", "charges", "stages"})
+_CHUNK = 400
+_FOLD_LOCK = 0x506F7274
+_reserve_decoder = msgspec.json.Decoder(ReserveLine)
+_encoder = msgspec.json.Encoder()
+
+
+def _chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+async def lock_folding(tx: Tx, scope: PlatformScope) -> None:
+    """One folder at a time, so that positions of calls become visible in their order. SQLite has one writer anyway."""
+    if tx.engine == "postgresql":
+        await tx.execute(text(f"SELECT pg_advisory_xact_lock({_FOLD_LOCK})"))
+
+
+async def load_position(tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str) -> tuple[Position | None, bool]:
+    """How far the epoch is folded, and whether it is closed."""
+    row = (
+        await tx.execute(
+            select(journal_positions).where(
+                journal_positions.c.gateway_id == gateway_id, journal_positions.c.epoch == epoch
+            )
+        )
+    ).one_or_none()
+    return (None, False) if row is None else (Position(row.file_number, row.byte_offset), row.closed)
+
+
+async def save_position(
+    tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, at: Position, now: datetime, *, closed: bool = False
+) -> None:
+    values = {"file_number": at.number, "byte_offset": at.offset, "closed": closed, "updated_at": now}
+    upsert = (sqlite if tx.engine == "sqlite" else postgresql).insert(journal_positions)
+    statement = upsert.values(gateway_id=gateway_id, epoch=epoch, **values).on_conflict_do_update(
+        index_elements=["gateway_id", "epoch"], set_=values
+    )
+    await tx.execute(statement)
+
+
+async def close_position(tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, now: datetime) -> None:
+    await tx.execute(
+        update(journal_positions)
+        .where(journal_positions.c.gateway_id == gateway_id, journal_positions.c.epoch == epoch)
+        .values(closed=True, updated_at=now)
+    )
+
+
+async def list_epochs(tx: Tx, scope: PlatformScope, gateway_id: str) -> list[str]:
+    """Epochs of this gateway that something is still known of: not closed, or with open reservations."""
+    positions = select(journal_positions.c.epoch).where(
+        journal_positions.c.gateway_id == gateway_id, journal_positions.c.closed.is_(False)
+    )
+    held = select(open_reservations.c.epoch).where(open_reservations.c.gateway_id == gateway_id)
+    return sorted((await tx.execute(positions.union(held))).scalars())
+
+
+async def forget_positions(tx: Tx, scope: PlatformScope, closed_before: datetime) -> int:
+    result = await tx.execute(
+        delete(journal_positions).where(
+            journal_positions.c.closed.is_(True), journal_positions.c.updated_at < closed_before
+        )
+    )
+    return result.rowcount
+
+
+def call_row(line: CallLine) -> dict[str, Any]:
+    row = {name: getattr(line, name) for name in COPIED}
+    # Clients choose these; an index entry has a largest size.
+    row["correlation_id"] = line.correlation_id[:128]
+    row["service"] = line.service[:MAX_SERVICE_NAME]
+    row["at"] = from_micros(line.at_us)
+    row["charges"] = msgspec.to_builtins(line.charges)
+    row["stages"] = msgspec.to_builtins(line.stages)
+    return row
+
+
+async def insert_calls(tx: Tx, scope: PlatformScope, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        await tx.execute(insert(calls), rows)
+
+
+async def recorded_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for chunk in _chunks(call_ids):
+        found.update((await tx.execute(select(calls.c.id).where(calls.c.id.in_(chunk)))).scalars())
+    return found
+
+
+async def reserved_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for chunk in _chunks(call_ids):
+        statement = select(open_reservations.c.call_id).where(open_reservations.c.call_id.in_(chunk))
+        found.update((await tx.execute(statement)).scalars())
+    return found
+
+
+async def insert_reservations(
+    tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, lines: Sequence[ReserveLine]
+) -> None:
+    if lines:
+        rows = [
+            {
+                "call_id": line.id,
+                "gateway_id": gateway_id,
+                "epoch": epoch,
+                "org_id": line.org_id,
+                "scope": line.scope,
+                "at": from_micros(line.at_us),
+                "line": _encoder.encode(line),
+            }
+            for line in lines
+        ]
+        await tx.execute(insert(open_reservations), rows)
+
+
+async def take_reservations(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> list[ReserveLine]:
+    """Remove and return those of these calls that are still open."""
+    taken: list[ReserveLine] = []
+    for chunk in _chunks(call_ids):
+        statement = (
+            delete(open_reservations).where(open_reservations.c.call_id.in_(chunk)).returning(open_reservations.c.line)
+        )
+        taken.extend(_reserve_decoder.decode(line) for line in (await tx.execute(statement)).scalars())
+    return taken
+
+
+async def take_open(tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, limit: int) -> list[ReserveLine]:
+    """Remove and return up to `limit` open reservations of one epoch, oldest first."""
+    statement = (
+        select(open_reservations.c.call_id)
+        .where(open_reservations.c.gateway_id == gateway_id, open_reservations.c.epoch == epoch)
+        .order_by(open_reservations.c.at, open_reservations.c.call_id)
+        .limit(limit)
+    )
+    return await take_reservations(tx, scope, (await tx.execute(statement)).scalars().all())
+
+
+async def add_totals(tx: Tx, scope: PlatformScope, found: dict[TotalsKey, Totals]) -> None:
+    """Read, merge, write back; only the folder writes here, one at a time."""
+    columns = call_totals.c
+    key = tuple_(
+        columns.org_id,
+        columns.scope,
+        columns.step_s,
+        columns.subject,
+        columns.at,
+        columns.service,
+        columns.principal_id,
+    )
+    for chunk in _chunks(found.items()):
+        wanted = [(*each[:4], from_micros(each.at_us), *each[5:]) for each, _ in chunk]
+        stored = {
+            (row.org_id, row.scope, row.step_s, row.subject, row.at, row.service, row.principal_id): totals_of(row)
+            for row in await tx.execute(select(call_totals).where(key.in_(wanted)))
+        }
+        rows = []
+        for values, (_, totals) in zip(wanted, chunk, strict=True):
+            merged = stored.get(values, Totals())
+            merged.add(totals)
+            rows.append(_totals_row(values, merged))
+        await _upsert_totals(tx, rows)
+
+
+async def _upsert_totals(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    upsert = (sqlite if tx.engine == "sqlite" else postgresql).insert(call_totals)
+    keys = list(call_totals.primary_key)
+    sums = {column.name: upsert.excluded[column.name] for column in call_totals.columns if column not in set(keys)}
+    statement = upsert.on_conflict_do_update(index_elements=keys, set_=sums)
+    await tx.execute(statement, rows)
+
+
+def totals_of(row: Any) -> Totals:
+    return Totals(
+        row.service_id,
+        row.principal_name,
+        row.calls,
+        row.failed,
+        row.refused,
+        row.tokens_in,
+        row.tokens_out,
+        row.cost_microusd,
+        histogram.unpack(row.durations),
+        histogram.unpack(row.added),
+    )
+
+
+def _totals_row(key: tuple[Any, ...], totals: Totals) -> dict[str, Any]:
+    names = ("org_id", "scope", "step_s", "subject", "at", "service", "principal_id")
+    return dict(zip(names, key, strict=True)) | {
+        "service_id": totals.service_id,
+        "principal_name": totals.principal_name,
+        "calls": totals.calls,
+        "failed": totals.failed,
+        "refused": totals.refused,
+        "tokens_in": totals.tokens_in,
+        "tokens_out": totals.tokens_out,
+        "cost_microusd": totals.cost_microusd,
+        "durations": histogram.pack(totals.durations),
+        "added": histogram.pack(totals.added),
+    }
+
+
+async def delete_totals(tx: Tx, scope: PlatformScope, step_s: int, before: datetime) -> int:
+    result = await tx.execute(delete(call_totals).where(call_totals.c.step_s == step_s, call_totals.c.at < before))
+    return result.rowcount
+
+
+async def delete_oldest_calls(tx: Tx, scope: PlatformScope, before: datetime, limit: int) -> int:
+    """Among the `limit` calls folded first, delete those older than `before`; the order of folding is nearly that of time."""
+    oldest = select(calls.c.position).order_by(calls.c.position).limit(limit).subquery()
+    result = await tx.execute(
+        delete(calls).where(and_(calls.c.position.in_(select(oldest.c.position)), calls.c.at < before))
+    )
+    return result.rowcount

@@ -1,0 +1,122 @@
+"""Call records, what is still reserved, how far each journal is folded, and totals by time."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+
+from portico.platform.db import BigId, Json, UtcTime, metadata
+
+# Text, not String(n), wherever a client chose the content: a journal line must never be refused for its length.
+calls = Table(
+    "calls",
+    metadata,
+    Column("position", BigId, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("org_id", String(64), nullable=False),
+    Column("scope", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("principal_kind", String(16), nullable=False),
+    Column("principal_id", String(64), nullable=False),
+    Column("principal_name", Text, nullable=False),
+    Column("service_id", String(64), nullable=False),
+    Column("service", Text, nullable=False),
+    Column("service_kind", String(16), nullable=False),
+    Column("version", Text),
+    Column("endpoint", Text),
+    Column("endpoint_id", String(64)),
+    Column("canary", Boolean, nullable=False),
+    Column("dialect", String(32), nullable=False),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("model", Text),
+    Column("verdict", String(16), nullable=False),
+    Column("reason", Text),
+    Column("message", Text),
+    Column("status", Integer, nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("cached", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("added_us", BigInteger, nullable=False),
+    Column("first_byte_us", BigInteger),
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
+    Column("tokens_estimated", Boolean, nullable=False),
+    Column("cost_microusd", BigInteger, nullable=False),
+    Column("reserved_microusd", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    Column("snapshot_version", BigInteger, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("address", Text),
+    Column("charges", Json, nullable=False),
+    Column("stages", Json, nullable=False),
+)
+
+# Covers every column that a list filters by, so that a filter few rows pass is answered by reading the index alone.
+Index(
+    "ix_calls_newest",
+    calls.c.org_id,
+    calls.c.scope,
+    calls.c.at,
+    calls.c.id,
+    calls.c.verdict,
+    calls.c.status,
+    calls.c.service_kind,
+    calls.c.cost_microusd,
+    calls.c.service,
+    calls.c.principal_id,
+)
+Index("ix_calls_service", calls.c.org_id, calls.c.scope, calls.c.service, calls.c.at, calls.c.id)
+Index("ix_calls_principal", calls.c.org_id, calls.c.scope, calls.c.principal_id, calls.c.at, calls.c.id)
+Index("ix_calls_feed", calls.c.org_id, calls.c.scope, calls.c.position)
+Index("ix_calls_correlation", calls.c.correlation_id)
+
+open_reservations = Table(
+    "open_reservations",
+    metadata,
+    Column("call_id", String(64), primary_key=True),
+    Column("gateway_id", String(128), nullable=False),
+    Column("epoch", String(128), nullable=False),
+    Column("org_id", String(64), nullable=False),
+    Column("scope", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("line", LargeBinary, nullable=False),  # the ReserveLine as JSON
+    Index("ix_open_reservations_epoch", "gateway_id", "epoch"),
+)
+
+journal_positions = Table(
+    "journal_positions",
+    metadata,
+    Column("gateway_id", String(128), primary_key=True),
+    Column("epoch", String(128), primary_key=True),
+    Column("file_number", Integer, nullable=False),
+    Column("byte_offset", BigInteger, nullable=False),
+    # A closed epoch keeps its row after its files are gone, so that no stale listing can fold it a second time.
+    Column("closed", Boolean, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+# One row per step of time and subject; `subject` is all, service, principal or pair, columns that do not apply are "".
+call_totals = Table(
+    "call_totals",
+    metadata,
+    Column("org_id", String(64), primary_key=True),
+    Column("scope", String(64), primary_key=True),
+    Column("step_s", Integer, primary_key=True),
+    Column("subject", String(16), primary_key=True),
+    Column("at", UtcTime, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("principal_id", String(64), primary_key=True),
+    Column("service_id", String(64), nullable=False),
+    Column("principal_name", Text, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
+    Column("cost_microusd", BigInteger, nullable=False),
+    Column("durations", LargeBinary, nullable=False),
+    Column("added", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_call_totals_age", call_totals.c.step_s, call_totals.c.at)

@@ -28,7 +28,7 @@ class Client:
     """One connection to one Portico. `profiles` is where renewed tokens go; None keeps them in memory only."""
 
     def __init__(self, profile: Profile, profiles: Profiles | None = None, *, timeout_s: float = 60.0) -> None:
-        import httpx2  # noqa: PLC0415 - loading it takes longer than all of `portico --help`
+        import httpx2
 
         self.profile = profile
         self._profiles = profiles
@@ -65,7 +65,7 @@ class Client:
     def delete(self, path: str) -> None:
         self._json("DELETE", path)
 
-    def list(self, path: str, params: Mapping[str, Any] | None = None) -> Listing:
+    def page(self, path: str, params: Mapping[str, Any] | None = None) -> Listing:
         answer = self.get(path, params)
         pagination = answer.get("pagination") or {}
         cursors = pagination.get("cursors") or {}
@@ -102,7 +102,7 @@ class Client:
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        import httpx2  # noqa: PLC0415
+        import httpx2
 
         try:
             yield

@@ -38,7 +38,7 @@ def loaded_here() -> Loaded:
 
 def serve() -> None:
     """Run Portico here until it is stopped (Ctrl-C drains)."""
-    from portico import main  # noqa: PLC0415 - the whole server is behind this import
+    from portico import main
 
     raise typer.Exit(main.serve(settings_here(), main.ServeOptions()))
 
@@ -53,7 +53,7 @@ def version(json: Json = False) -> None:
 
 def openapi(context: typer.Context) -> None:
     """Print the OpenAPI document of the running Portico."""
-    from portico.cli.client import raise_for_refusal  # noqa: PLC0415
+    from portico.cli.client import raise_for_refusal
 
     response = shell_of(context).api.send("GET", "/openapi.json")
     raise_for_refusal(response)
@@ -100,7 +100,7 @@ def config_check(json: Json = False) -> None:
 @migrate.command("up")
 def migrate_up(target: Annotated[str, typer.Argument(help="The revision to go to.")] = "head") -> None:
     """Bring the database to the shape this version needs."""
-    from portico.platform import migrate as migrations  # noqa: PLC0415
+    from portico.platform import migrate as migrations
 
     settings = settings_here()
     migrations.upgrade(settings, target)
@@ -114,7 +114,7 @@ def migrate_down(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Take the database back to an older shape; what the newer one held is lost."""
-    from portico.platform import migrate as migrations  # noqa: PLC0415
+    from portico.platform import migrate as migrations
 
     shell_of(context).confirm(f"Take the database back to {target}? Data of newer tables is lost.", yes=yes)
     settings = settings_here()
@@ -125,7 +125,7 @@ def migrate_down(
 @migrate.command("current")
 def migrate_current(json: Json = False) -> None:
     """The revision the database is at."""
-    from portico.platform import migrate as migrations  # noqa: PLC0415
+    from portico.platform import migrate as migrations
 
     revision = migrations.current(settings_here())
     if json:

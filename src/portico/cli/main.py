@@ -1,12 +1,25 @@
 """The `portico` command (also `sp-cli` and `python -m portico`)."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from portico import __version__
-from portico.cli import installation
+from portico.cli import (
+    accounts,
+    allowances,
+    calling,
+    doctor,
+    installation,
+    keys,
+    people,
+    record,
+    services,
+    vault,
+    watch,
+)
 from portico.cli.failures import CommandFailed
 from portico.cli.output import put, say
 from portico.cli.shell import Shell
@@ -59,12 +72,35 @@ def options(
     context.call_on_close(shell.close)
 
 
-RUNNING, USING, READING = "Run an installation", "Use and govern", "Look"
-app.command(rich_help_panel=RUNNING)(installation.serve)
+RUNNING, USING, LOOKING = "Run an installation", "Use and govern", "Look"
+
+_running: tuple[Callable[..., None], ...] = (installation.serve, watch.logs, doctor.doctor)
+_using: tuple[Callable[..., None], ...] = (accounts.login, accounts.logout)
+_looking: tuple[Callable[..., None], ...] = (watch.status, accounts.whoami, installation.openapi, installation.version)
+
+for command in _running:
+    app.command(rich_help_panel=RUNNING)(command)
 app.add_typer(installation.config, name="config", rich_help_panel=RUNNING)
 app.add_typer(installation.migrate, name="migrate", rich_help_panel=RUNNING)
-app.command(rich_help_panel=READING)(installation.openapi)
-app.command(rich_help_panel=READING)(installation.version)
+
+for command in _using:
+    app.command(rich_help_panel=USING)(command)
+for name, nouns in (
+    ("orgs", accounts.orgs),
+    ("people", people.people),
+    ("keys", keys.keys),
+    ("services", services.services),
+    ("call", calling.call),
+    ("budgets", allowances.budgets),
+    ("limits", allowances.limits),
+    ("secrets", vault.secrets),
+):
+    app.add_typer(nouns, name=name, rich_help_panel=USING)
+
+for command in _looking:
+    app.command(rich_help_panel=LOOKING)(command)
+for name, nouns in (("calls", record.calls), ("audit", record.audit), ("events", record.events)):
+    app.add_typer(nouns, name=name, rich_help_panel=LOOKING)
 
 
 def main() -> None:

@@ -96,10 +96,10 @@ def put_table(items: Iterable[Item], columns: Sequence[Column], *, empty: str = 
 
 
 def _put_rich_table(rows: list[list[str]], columns: Sequence[Column]) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only needed when there is a terminal
-    from rich.console import Console  # noqa: PLC0415
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:

@@ -1,0 +1,56 @@
+from portico.kernel.errors import Refusal
+
+
+class BadSignIn(Refusal):
+    """The same words whether the person is unknown or the password wrong."""
+
+    code = "BAD_SIGN_IN"
+
+    def __init__(self) -> None:
+        super().__init__("The email and password do not match.")
+
+
+class SignInEnded(Refusal):
+    code = "SESSION_REVOKED"
+
+    def __init__(self) -> None:
+        super().__init__("This sign-in has ended.")
+
+
+class OtherOrg(Refusal):
+    """Visible to the person, but the credential was made for another org."""
+
+    code = "SCOPE_MISMATCH"
+
+    def __init__(self, org_name: str) -> None:
+        super().__init__(f"This credential is for another org than {org_name!r}; switch to it first.")
+
+
+class OwnerRequired(Refusal):
+    code = "ROLE_REQUIRED"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Only an owner of the org may {what}.")
+
+
+class SuperadminRequired(Refusal):
+    code = "ROLE_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("Only a superadmin of the platform may do this.")
+
+
+class PersonRequired(Refusal):
+    code = "ROLE_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("Only a signed-in person may do this, not a key.")
+
+
+class HoldsTooLittle(Refusal):
+    """Nobody gives, takes or changes more than they hold."""
+
+    code = "ROLE_REQUIRED"
+
+    def __init__(self, permissions: frozenset[str]) -> None:
+        super().__init__(f"You do not hold {', '.join(sorted(permissions))} yourself, so you cannot give or change it.")

@@ -1,0 +1,32 @@
+"""What the doors and the domains above may ask of tenancy."""
+
+from portico.domains.tenancy.model import Identity, Role, Seeded, SnapshotEntries
+from portico.domains.tenancy.service.authenticate import authenticate, still_valid
+from portico.domains.tenancy.service.authority import as_superadmin, open_system_scope, platform_scope
+from portico.domains.tenancy.service.keys import KeyDraft, create_key
+from portico.domains.tenancy.service.orgs import seed_owner
+from portico.domains.tenancy.service.sign_in import SignedIn, sign_in
+from portico.domains.tenancy.service.snapshot import principal_names, snapshot_entries, touch_keys
+from portico.domains.tenancy.service.tickets import issue_ticket, redeem_ticket
+
+__all__ = [
+    "Identity",
+    "KeyDraft",
+    "Role",
+    "Seeded",
+    "SignedIn",
+    "SnapshotEntries",
+    "as_superadmin",
+    "authenticate",
+    "create_key",
+    "issue_ticket",
+    "open_system_scope",
+    "platform_scope",
+    "principal_names",
+    "redeem_ticket",
+    "seed_owner",
+    "sign_in",
+    "snapshot_entries",
+    "still_valid",
+    "touch_keys",
+]

@@ -1,0 +1,1 @@
+"""The verbs of tenancy, by what they act on."""

@@ -1,0 +1,13 @@
+from dataclasses import dataclass
+
+import pytest
+from argon2 import PasswordHasher
+
+from portico.domains.tenancy.service import passwords as password_work
+from portico.platform.deps import Deps
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same algorithm at the least cost, so that a hundred sign-ins do not take a minute."""
+    monkeypatch.setattr(password_work.passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

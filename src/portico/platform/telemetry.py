@@ -1,0 +1,130 @@
+"""Logs and metrics of our own processes: one JSON line per fact with secrets taken out, one registry of numbers."""
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from portico.platform.settings import LogSettings, Sealed
+
+_MASK = "•••"
+_SECRET_NAME = re.compile(
+    r"secret|password|passwd|token|credential|authorization|cookie|api_?key|master_key|private_key", re.IGNORECASE
+)
+_SECRET_TEXT = re.compile(
+    r"pk_[0-9a-f]{8}_[\w-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=Bearer )[^\s\"']+|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)"
+)
+_MOST_TEXT = 20_000
+_DURATIONS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+def start_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Send our own lines and those of libraries the same way: redacted, with the correlation id, to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    ending = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, ending]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger(name: str) -> Any:
+    """A structlog logger: `log.info("journal folded", lines=12)`."""
+    return structlog.stdlib.get_logger(name)
+
+
+def redact(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take secrets out of a line, by the name of a field or by the look of a text."""
+    for name, value in line.items():
+        line[name] = _MASK if _names_a_secret(name, value) else _redacted(value)
+    return line
+
+
+def _names_a_secret(name: str, value: object) -> bool:
+    return isinstance(value, str | bytes | Sealed) and _SECRET_NAME.search(name) is not None
+
+
+def _redacted(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(_MASK, value[:_MOST_TEXT])
+    if isinstance(value, Mapping):
+        return {
+            str(name): _MASK if depth > 6 or _names_a_secret(str(name), each) else _redacted(each, depth + 1)
+            for name, each in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(each, depth + 1) for each in value]
+    return value if isinstance(value, bool | int | float | None) else _SECRET_TEXT.sub(_MASK, str(value)[:_MOST_TEXT])
+
+
+class Metrics:
+    """The numbers of one process; each process has its own, so that tests and two apps never share one."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "http_requests_total",
+            "Requests answered by the management API.",
+            ("method", "path", "status"),
+            registry=self.registry,
+        )
+        self.durations = Histogram(
+            "http_request_duration_seconds",
+            "Time from a request of the management API to the end of its answer.",
+            ("method", "path"),
+            buckets=_DURATIONS_S,
+            registry=self.registry,
+        )
+
+    def watch_gateways(self, read: Callable[[], Iterable[tuple[str, Mapping[str, float]]]]) -> None:
+        """Export the counters that the gateways report, as `portico_gateway_*` with the gateway's id."""
+        self.registry.register(_GatewayNumbers(read))
+
+
+class _GatewayNumbers(Collector):
+    def __init__(self, read: Callable[[], Iterable[tuple[str, Mapping[str, float]]]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for gateway_id, numbers in self._read():
+            for key, number in numbers.items():
+                name = "portico_gateway_" + re.sub(r"\W", "_", key)
+                kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+                family = families.setdefault(name, kind(name, f"{key} as reported by the gateway.", labels=["gateway"]))
+                family.add_metric([gateway_id], number)
+        yield from families.values()
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        # Nothing is known before a gateway reports; without this the registry would ask at registration.
+        return iter(())

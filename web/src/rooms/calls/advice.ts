@@ -1,0 +1,55 @@
+import type { Call } from "../../api/types";
+
+const steps: Record<string, string> = {
+  RATE_LIMITED: "Wait for the time in Retry-After, or raise the limit under Budgets and limits.",
+  BUDGET_EXHAUSTED: "Wait until the budget resets, or raise it under Budgets and limits.",
+  CIRCUIT_OPEN:
+    "The endpoint failed too often and rests. Look at the service; the breaker probes by itself, or reset it there.",
+  BREAKER_OPEN:
+    "The endpoint failed too often and rests. Look at the service; the breaker probes by itself, or reset it there.",
+  PERMISSION_DENIED: "The key or person lacks a permission. Give it under Keys, Members, or as a grant on the service.",
+  FORBIDDEN: "The key or person lacks a permission. Give it under Keys, Members, or as a grant on the service.",
+  SERVICE_NOT_FOUND: "No such service is visible in this org and scope. Check the name and the scope of the key.",
+  TIMEOUT: "The service did not answer in time. Look at its health, or allow it more time.",
+  UPSTREAM_TIMEOUT: "The service did not answer in time. Look at its health, or allow it more time.",
+};
+
+/** What somebody can do about a verdict. */
+export function adviceFor(call: Call): string | null {
+  if (call.verdict === "allowed") return null;
+  if (call.verdict === "cancelled") return "The caller went away before the answer was complete. Nothing to do here.";
+  const known = call.reason ? steps[call.reason.name] : undefined;
+  if (known) return known;
+  if (call.status >= 500)
+    return "The service answered with an error of its own. Look at its endpoints and their health.";
+  if (call.status === 401 || call.status === 403)
+    return "Check the credential: the caller's key, or the secret Portico hands to the service.";
+  return null;
+}
+
+export function asCurl(
+  call: Pick<Call, "method" | "path" | "model">,
+  base: string,
+  headers: Record<string, string> = {},
+): string {
+  const hidden = new Set([
+    "authorization",
+    "host",
+    "content-length",
+    "connection",
+    "user-agent",
+    "accept-encoding",
+    "accept",
+  ]);
+  const kept = Object.entries(headers).filter(
+    ([name, value]) => !hidden.has(name.toLowerCase()) && !value.includes("•") && !value.includes("***"),
+  );
+  const lines = [
+    `curl ${call.method === "GET" ? "" : `-X ${call.method} `}'${base}${call.path}'`,
+    `-H "Authorization: Bearer $PORTICO_KEY"`,
+  ];
+  for (const [name, value] of kept) lines.push(`-H '${name}: ${value}'`);
+  if (call.method !== "GET" && call.model)
+    lines.push(`-d '{"model": "${call.model}", "messages": [{"role": "user", "content": "…"}]}'`);
+  return lines.join(" \\\n  ");
+}

@@ -4,6 +4,7 @@ from portico.domains.tenancy.model import Identity, Role, Seeded, SnapshotEntrie
 from portico.domains.tenancy.service.authenticate import authenticate, still_valid
 from portico.domains.tenancy.service.authority import as_superadmin, open_system_scope, platform_scope
 from portico.domains.tenancy.service.keys import KeyDraft, create_key
+from portico.domains.tenancy.service.names import org_name, scope_names
 from portico.domains.tenancy.service.orgs import seed_owner
 from portico.domains.tenancy.service.sign_in import SignedIn, sign_in
 from portico.domains.tenancy.service.snapshot import principal_names, snapshot_entries, touch_keys
@@ -21,9 +22,11 @@ __all__ = [
     "create_key",
     "issue_ticket",
     "open_system_scope",
+    "org_name",
     "platform_scope",
     "principal_names",
     "redeem_ticket",
+    "scope_names",
     "seed_owner",
     "sign_in",
     "snapshot_entries",

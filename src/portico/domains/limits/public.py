@@ -1,0 +1,32 @@
+"""What other rooms may ask of limits and budgets."""
+
+from portico.domains.limits.service import budget_states, create_budget, create_limit
+from portico.domains.limits.spending import (
+    adjust_held,
+    charge,
+    forget_old_windows,
+    snapshot_budgets,
+    snapshot_limits,
+)
+from portico.domains.limits.terms import Budget, BudgetCharge, BudgetDraft, BudgetState, BudgetUse, Limit, LimitDraft
+from portico.domains.limits.wire import BudgetWire, budget_wire
+
+__all__ = [
+    "Budget",
+    "BudgetCharge",
+    "BudgetDraft",
+    "BudgetState",
+    "BudgetUse",
+    "BudgetWire",
+    "Limit",
+    "LimitDraft",
+    "adjust_held",
+    "budget_states",
+    "budget_wire",
+    "charge",
+    "create_budget",
+    "create_limit",
+    "forget_old_windows",
+    "snapshot_budgets",
+    "snapshot_limits",
+]

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import hmac
 import json
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -137,7 +138,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="OpenAI-compatible server of two small deterministic models.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=18081, help="0 takes a free one")
-    parser.add_argument("--api-key", help="ask for this bearer key on every call but /health")
+    # The variable is the better way: a command line can be read by everyone on the machine.
+    parser.add_argument(
+        "--api-key",
+        default=os.environ.get("MODEL_SERVER_API_KEY"),
+        help="ask for this bearer key on every call but /health (default: the variable MODEL_SERVER_API_KEY)",
+    )
     parser.add_argument("--delay-ms", type=int, default=0, help="wait before each streamed token")
     arguments = parser.parse_args()
     if not 0 <= arguments.delay_ms <= 60_000:

@@ -17,6 +17,8 @@ from portico.cli import (
     people,
     record,
     services,
+    setup,
+    up,
     vault,
     watch,
 )
@@ -74,7 +76,7 @@ def options(
 
 RUNNING, USING, LOOKING = "Run an installation", "Use and govern", "Look"
 
-_running: tuple[Callable[..., None], ...] = (installation.serve, watch.logs, doctor.doctor)
+_running: tuple[Callable[..., None], ...] = (up.up, setup.setup, installation.serve, watch.logs, doctor.doctor)
 _using: tuple[Callable[..., None], ...] = (accounts.login, accounts.logout)
 _looking: tuple[Callable[..., None], ...] = (watch.status, accounts.whoami, installation.openapi, installation.version)
 

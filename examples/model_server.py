@@ -141,7 +141,7 @@ def main() -> None:
     # The variable is the better way: a command line can be read by everyone on the machine.
     parser.add_argument(
         "--api-key",
-        default=os.environ.get("MODEL_SERVER_API_KEY"),
+        default=os.environ.get("MODEL_SERVER_API_KEY") or None,
         help="ask for this bearer key on every call but /health (default: the variable MODEL_SERVER_API_KEY)",
     )
     parser.add_argument("--delay-ms", type=int, default=0, help="wait before each streamed token")

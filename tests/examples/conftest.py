@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +16,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @contextmanager
-def running(program: str, *arguments: str) -> Iterator[str]:
+def running(program: str, *arguments: str, **environment: str) -> Iterator[str]:
     """Start a sample and give its address; it must stop in good order when told to."""
     command = [sys.executable, str(EXAMPLES / program), "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().split()[-1]

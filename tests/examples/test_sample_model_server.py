@@ -11,6 +11,8 @@ import httpx2
 import openai
 import pytest
 
+from tests.examples.conftest import running
+
 STORY = (
     "The harbour opened early. Boats loaded salt at the harbour and left the harbour before noon. "
     "A cat slept. The harbour master counted boats and salt, then counted boats again. Nobody complained. It rained."
@@ -170,6 +172,12 @@ def test_a_key_is_asked_for_when_one_is_set(guarded_model_url: str) -> None:
         wrong.models.list()
     right = openai.OpenAI(base_url=f"{guarded_model_url}/v1", api_key="sesame", max_retries=0)
     assert len(list(right.models.list())) == 2
+
+
+def test_the_key_may_come_from_the_environment() -> None:
+    with running("model_server.py", MODEL_SERVER_API_KEY="sesame") as url:
+        assert httpx2.get(f"{url}/v1/models").status_code == 401
+        assert httpx2.get(f"{url}/v1/models", headers={"authorization": "Bearer sesame"}).status_code == 200
 
 
 def test_the_delay_lies_between_the_streamed_tokens(guarded_model_url: str) -> None:

@@ -1,0 +1,138 @@
+"""The control side of the gateways' link: hands out snapshots, hears statuses. What it knows of a gateway is memory only."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from portico.domains.routing.model import (
+    BreakerReport,
+    GatewayStatus,
+    Hello,
+    JournalGrew,
+    ResetBreaker,
+    Snapshot,
+    StatusReport,
+    StillCurrent,
+    TakeSnapshot,
+)
+from portico.platform.bus import Bus
+from portico.platform.link import Link, LinkClosed
+
+log = structlog.get_logger("portico.routing")
+
+FromGateway = Hello | StatusReport | JournalGrew
+HEARTBEAT_S = 1.0
+FRESH_S = 5.0
+Welcome = Callable[[Hello], Awaitable[Snapshot]]
+
+
+@dataclass(slots=True)
+class GatewayLink:
+    link: Link[FromGateway]
+    hello: Hello
+    status: GatewayStatus | None = None
+    heard_at: float = field(default_factory=time.monotonic)
+
+
+class GatewayFeed:
+    """Serves `<run_dir>/link.sock`. `welcome` closes a gateway's earlier epochs and compiles its first snapshot."""
+
+    def __init__(self, path: Path, bus: Bus, welcome: Welcome) -> None:
+        self._path, self._bus, self._welcome = path, bus, welcome
+        self._links: dict[str, GatewayLink] = {}
+        self._newest: Snapshot | None = None
+        self._server: asyncio.Server | None = None
+
+    # -- what the rest of control asks ----------------------------------------------------------------------------------------------
+
+    def statuses(self) -> list[GatewayStatus]:
+        return [each.status for each in self._links.values() if each.status is not None]
+
+    def fresh(self, gateway_id: str) -> bool:
+        each = self._links.get(gateway_id)
+        return each is not None and time.monotonic() - each.heard_at < FRESH_S
+
+    def breakers(self, org_id: str) -> list[BreakerReport]:
+        return [report for status in self.statuses() for report in status.breakers if report.org_id == org_id]
+
+    async def reset_breaker(self, service_id: str) -> None:
+        for each in tuple(self._links.values()):
+            await self._send(each, ResetBreaker(service_id))
+
+    async def publish(self, snapshot: Snapshot) -> None:
+        """Send a new version to every gateway; the same version is only confirmed."""
+        if self._newest is not None and self._newest.version == snapshot.version:
+            return
+        self._newest = snapshot
+        for each in tuple(self._links.values()):
+            await self._send(each, TakeSnapshot(snapshot))
+
+    # -- the server ----------------------------------------------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Listen and send heartbeats until cancelled."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._accept, str(self._path))
+        self._path.chmod(0o600)
+        try:
+            while True:
+                await asyncio.sleep(HEARTBEAT_S)
+                if self._newest is not None:
+                    for each in tuple(self._links.values()):
+                        await self._send(each, StillCurrent(self._newest.version))
+        finally:
+            self._server.close()
+            for each in tuple(self._links.values()):
+                each.link.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link: Link[FromGateway] = Link(reader, writer, FromGateway)
+        try:
+            hello = await link.receive()
+            if isinstance(hello, Hello):
+                await self._attend(GatewayLink(link, hello))
+        except LinkClosed:
+            return
+        finally:
+            link.close()
+
+    async def _attend(self, each: GatewayLink) -> None:
+        """One gateway's life on this link."""
+        hello = each.hello
+        snapshot = await self._welcome(hello)
+        if self._newest is None or snapshot.version > self._newest.version:
+            self._newest = snapshot
+        self._links[hello.gateway_id] = each
+        log.info("gateway.linked", gateway=hello.gateway_id, epoch=hello.epoch, snapshot=snapshot.version)
+        try:
+            await each.link.send(TakeSnapshot(snapshot))
+            while True:
+                self._heard(each, await each.link.receive())
+        finally:
+            if self._links.get(hello.gateway_id) is each:
+                del self._links[hello.gateway_id]
+                self._bus.nudge("breakers")
+            log.info("gateway.unlinked", gateway=hello.gateway_id, epoch=hello.epoch)
+
+    def _heard(self, each: GatewayLink, message: FromGateway) -> None:
+        each.heard_at = time.monotonic()
+        if isinstance(message, JournalGrew):
+            self._bus.nudge("journal")
+        elif isinstance(message, StatusReport):
+            before = each.status.breakers if each.status is not None else ()
+            each.status = message.status
+            if [(one.endpoint_id, one.state) for one in before] != [
+                (one.endpoint_id, one.state) for one in message.status.breakers
+            ]:
+                self._bus.nudge("breakers")
+
+    async def _send(self, each: GatewayLink, message: TakeSnapshot | StillCurrent | ResetBreaker) -> None:
+        try:
+            await each.link.send(message)
+        except LinkClosed:
+            each.link.close()

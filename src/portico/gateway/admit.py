@@ -1,0 +1,121 @@
+"""Stage 2: may they, and is there room. Service, permission, rates, then the budget is reserved for the worst case."""
+
+import time
+from math import ceil
+
+from portico.domains.limits.ledger import Hold, Spend, release, reserve
+from portico.domains.limits.rate import RateBucket
+from portico.domains.usage.model import Charge, ReserveLine
+from portico.gateway.call import AdmittedCall, KnownCall, RawCall
+from portico.gateway.gate import Gate
+from portico.gateway.refusals import CallNotPermitted, RecordUnavailable, ServiceNotAllowed
+from portico.gateway.view import ServiceView, Who
+from portico.kernel.errors import NotFound, RateLimited
+
+# What a model may write when neither the caller nor the service's card says; a bound that is never absent.
+DEFAULT_OUTPUT_MAX = 4096
+
+
+def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
+    """Check and reserve; from here on the holds must be settled, whatever happens.
+
+    raises   NotFound (404) · CallNotPermitted, ServiceNotAllowed (403) · RateLimited, BudgetExhausted (429) ·
+             RecordUnavailable (503)
+    cost     memory, and one journal line when a budget applies
+    """
+    raw, who = known.raw, known.who
+    service = find_service(gate, who, raw)
+    _permit(who, service)
+    tightest = take_rates(who)
+    bound = bound_of(raw, service)
+    if not who.accounts:
+        if not gate.journal.ok:
+            raise RecordUnavailable(gate.journal.trouble or "")
+        return AdmittedCall(known, service, [], bound, tightest)
+    holds = reserve(who.accounts, bound, raw.began_us)
+    if not gate.journal.ok or not gate.journal.write_now(_reserve_line(gate, known, service, holds, bound)):
+        release(holds)
+        raise RecordUnavailable(gate.journal.trouble or "")
+    return AdmittedCall(known, service, holds, bound, tightest)
+
+
+def find_service(gate: Gate, who: Who, raw: RawCall) -> ServiceView:
+    if raw.dialect == "openai":
+        service, kind = gate.view.find_model(who.org_id, who.scope, raw.name), "model"
+    else:
+        service, kind = gate.view.find_service(who.org_id, who.scope, raw.name), "service"
+    if service is None or not service.visible_to(who):
+        raise NotFound(kind, raw.name)
+    return service
+
+
+def _permit(who: Who, service: ServiceView) -> None:
+    if "services.call" not in who.permissions and who.id not in service.callers:
+        raise CallNotPermitted("Calling services needs the permission services.call.")
+    if who.services is not None and service.entry.name not in who.services:
+        raise ServiceNotAllowed(service.entry.name)
+
+
+def take_rates(who: Who) -> tuple[RateBucket, float] | None:
+    """Take one from every bucket or from none; answers the one with the least left, for the headers."""
+    now_s = time.monotonic()
+    tightest, least = None, 0
+    for index, rate in enumerate(who.rates):
+        wait_s = rate.bucket.take(now_s)
+        if wait_s:
+            for taken in who.rates[:index]:
+                taken.bucket.give_back()
+            raise RateLimited(rate.name, rate.whose, rate.bucket.rate, rate.bucket.per_s, wait_s)
+        left = rate.bucket.remaining(now_s)
+        if tightest is None or left < least:
+            tightest, least = rate.bucket, left
+    return None if tightest is None else (tightest, now_s)
+
+
+def bound_of(raw: RawCall, service: ServiceView) -> Spend:
+    """The most this call can come to. A token is at least one byte, so the body's bytes bound the input tokens."""
+    price = service.price
+    if service.entry.kind != "model":
+        return Spend(price.call_microusd, 0)
+    tokens_in = len(raw.body or b"")
+    tokens_out = 0
+    if raw.bounded_output:
+        tokens_out = output_bound(raw, service) * raw.choices
+    return Spend(cost_of(service, tokens_in, tokens_out), tokens_in + tokens_out)
+
+
+def output_bound(raw: RawCall, service: ServiceView) -> int:
+    most = service.entry.max_output_tokens or DEFAULT_OUTPUT_MAX
+    return raw.output_max if raw.output_max is not None else most
+
+
+def cost_of(service: ServiceView, tokens_in: int, tokens_out: int) -> int:
+    """µUSD, rounded up once: a sum of calls never comes to less than what they cost."""
+    price = service.price
+    return price.call_microusd + ceil(
+        (tokens_in * price.input_microusd_per_mtok + tokens_out * price.output_microusd_per_mtok) / 1_000_000
+    )
+
+
+def _reserve_line(gate: Gate, known: KnownCall, service: ServiceView, holds: list[Hold], bound: Spend) -> ReserveLine:
+    raw, who = known.raw, known.who
+    return ReserveLine(
+        id=raw.id,
+        at_us=raw.began_us,
+        org_id=who.org_id,
+        scope=who.scope,
+        principal_kind=who.kind,  # type: ignore[arg-type]
+        principal_id=who.id,
+        principal_name=who.name,
+        service_id=service.entry.id,
+        service=service.entry.name,
+        service_kind=service.entry.kind,
+        dialect=raw.dialect,
+        method=raw.head.method.decode(),
+        path=raw.head.path.decode("latin-1"),
+        correlation_id=raw.correlation_id,
+        snapshot_version=gate.view.version,
+        reserved_microusd=bound.money_microusd,
+        charges=tuple(Charge(hold.account.id, hold.started_us, hold.amount, 0) for hold in holds),
+        model=raw.model,
+    )

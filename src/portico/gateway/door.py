@@ -1,0 +1,165 @@
+"""The listening door: which exchange belongs to which handler, and the ids every request gets."""
+
+import os
+import re
+import time
+from ipaddress import ip_address, ip_network
+
+from portico.gateway.call import DialectName, RawCall
+from portico.gateway.dialects import http, openai
+from portico.gateway.gate import Gate
+from portico.gateway.inside import InsideCall
+from portico.gateway.models import ModelsCall
+from portico.gateway.pipeline import GovernedCall
+from portico.gateway.refusals import Coded, RouteNotFound, envelope
+from portico.gateway.wire.exchange import Exchange, Handler
+from portico.gateway.wire.head import Head, status_line
+from portico.gateway.wire.server import Connection, WireLimits
+from portico.gateway.wire.upstream import Pool
+from portico.kernel import ids
+from portico.kernel.errors import Refusal
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{8,128}")
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+CONTROL_CONNECTIONS = 2048
+
+
+class GatewayDoor:
+    """Implements the wire's Door."""
+
+    def __init__(self, gate: Gate, control_socket: str) -> None:
+        self.gate = gate
+        self.limits: WireLimits = gate.limits
+        self._most_connections = gate.limits.max_connections
+        self.connections = gate.connections
+        self._control = Pool(control_socket, None, 64, CONTROL_CONNECTIONS)
+        self._proxies = tuple(ip_network(text) for text in gate.settings.server.trusted_proxies)
+
+    @property
+    def draining(self) -> bool:
+        return self.gate.draining
+
+    @property
+    def full(self) -> bool:
+        return len(self.connections) >= self._most_connections
+
+    def open_exchange(self, connection: Connection, head: Head) -> Exchange:
+        return Exchange(connection, head, self._handler(connection, head))
+
+    def refuse_head(self, connection: Connection, code: str, message: str) -> bytes:
+        correlation_id = "req-" + ids.ulid()
+        refusal = Coded(code, message)
+        body = envelope(refusal, correlation_id, "", new_trace_id().decode())
+        return (
+            b"%bContent-Type: application/json\r\nX-Request-Id: %b\r\nX-Portico-Origin: portico\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+            % (
+                status_line(refusal.row.status),
+                correlation_id.encode(),
+                len(body),
+                body,
+            )
+        )
+
+    def sweep(self) -> None:
+        self.gate.sweep()
+        self._control.sweep(time.monotonic())
+
+    def close(self) -> None:
+        self._control.close()
+
+    # -- inside ----------------------------------------------------------------------------------------------------------------------------
+
+    def _handler(self, connection: Connection, head: Head) -> Handler:
+        path = head.path
+        address = self._client_address(connection, head)
+        if not path.startswith((b"/v1/", b"/svc/")):
+            return InsideCall(self.gate, self._control, address, correlation_of(head), traceparent_of(head))
+        raw = self._raw(head, address, "http" if path.startswith(http.PREFIX) else "openai")
+        try:
+            if raw.dialect == "http":
+                raw.name, raw.upstream_path = http.split_target(path, head.target)
+                return GovernedCall(self.gate, raw, collects=b"idempotency-key" in head.lowered)
+            return self._model_call(raw)
+        except Refusal as refusal:
+            return RefusedCall(self.gate, raw, refusal)
+
+    def _model_call(self, raw: RawCall) -> Handler:
+        head = raw.head
+        if head.path.startswith(openai.MODELS) and head.method == b"GET":
+            return ModelsCall(self.gate, raw)
+        if head.path not in {openai.CHAT, openai.EMBEDDINGS}:
+            raise RouteNotFound("This path of the OpenAI dialect is not served; see /docs for those that are.")
+        if head.method != b"POST":
+            raise Coded("METHOD_NOT_ALLOWED", "This path takes POST.")
+        raw.upstream_path = head.target[len(b"/v1") :]
+        raw.body = b""
+        return GovernedCall(self.gate, raw, collects=True)
+
+    def _raw(self, head: Head, address: str, dialect: DialectName) -> RawCall:
+        now_us = time.time_ns() // 1000
+        traceparent = traceparent_of(head)
+        return RawCall(
+            id="call_" + ids.ulid(now_us // 1000),
+            dialect=dialect,
+            head=head,
+            address=address,
+            correlation_id=correlation_of(head),
+            trace_id=traceparent[3:35].decode(),
+            traceparent=traceparent,
+            began_ns=0,
+            began_us=now_us,
+            name="",
+            upstream_path=b"/",
+            body=None,
+        )
+
+    def _client_address(self, connection: Connection, head: Head) -> str:
+        """X-Forwarded-For is believed only from a proxy the operator named, and only its last word."""
+        if not self._proxies:
+            return connection.address
+        forwarded = head.get(b"x-forwarded-for")
+        if forwarded is None or not connection.address:
+            return connection.address
+        peer = ip_address(connection.address)
+        if not any(peer in network for network in self._proxies):
+            return connection.address
+        last = forwarded.rpartition(b",")[2].strip().decode("latin-1")
+        try:
+            return str(ip_address(last))
+        except ValueError:
+            return connection.address
+
+
+class RefusedCall(GovernedCall):
+    """A call whose path already says no; who asks is still found out first, so that strangers learn nothing."""
+
+    __slots__ = ("_refusal",)
+
+    def __init__(self, gate: Gate, raw: RawCall, refusal: Refusal) -> None:
+        super().__init__(gate, raw, collects=False)
+        self._refusal = refusal
+
+    def _go(self) -> None:
+        raise self._refusal
+
+    def _must_collect(self) -> bool:
+        return False
+
+
+def correlation_of(head: Head) -> str:
+    given = head.get(b"x-request-id")
+    if given is not None and _SANE_ID.fullmatch(given):
+        return given.decode()
+    return "req-" + ids.ulid()
+
+
+def traceparent_of(head: Head) -> bytes:
+    """The caller's trace with a span of ours, or a new trace."""
+    given = head.get(b"traceparent")
+    if given is not None and _TRACEPARENT.fullmatch(given):
+        return given[:36] + os.urandom(8).hex().encode() + given[52:]
+    return b"00-%b-%b-01" % (new_trace_id(), os.urandom(8).hex().encode())
+
+
+def new_trace_id() -> bytes:
+    return os.urandom(16).hex().encode()

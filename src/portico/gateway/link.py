@@ -1,0 +1,96 @@
+"""The gateway's side of the link: fetches snapshots, reports status, dials again when control is gone.
+
+While control is away the gateway serves on with the snapshot it has, until that is older than allowed.
+"""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from portico.domains.routing.model import (
+    Hello,
+    JournalGrew,
+    ResetBreaker,
+    StatusReport,
+    StillCurrent,
+    TakeSnapshot,
+)
+from portico.gateway.gate import Gate
+from portico.platform.link import Link, LinkClosed, dial
+
+log = structlog.get_logger("portico.gateway")
+
+FromControl = TakeSnapshot | StillCurrent | ResetBreaker
+REPORT_S = 1.0
+# Long enough to gather a burst of calls into one nudge, short enough that a live tail feels live.
+NUDGE_S = 0.05
+
+
+class ControlLink:
+    def __init__(self, gate: Gate, path: Path) -> None:
+        self._gate, self._path = gate, path
+        self._link: Link[FromControl] | None = None
+        self._report_now = asyncio.Event()
+        self._grew = asyncio.Event()
+        gate.on_breaker_change = self._report_now.set
+        gate.on_journal_grew = self._grew.set
+
+    async def run(self) -> None:
+        """Until cancelled: dial, serve the link, dial again."""
+        pause_s = 0.05
+        while True:
+            try:
+                link: Link[FromControl] = await dial(self._path, FromControl)
+            except OSError:
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, 1.0)
+                continue
+            pause_s = 0.05
+            try:
+                await self._serve(link)
+            except* LinkClosed as closed:
+                log.warning("link.closed", why=str(closed.exceptions[0]))
+            finally:
+                link.close()
+
+    async def _serve(self, link: Link[FromControl]) -> None:
+        identity = self._gate.identity
+        await link.send(Hello(identity.gateway_id, identity.epoch, identity.pid))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(link))
+            tasks.create_task(self._report(link))
+            tasks.create_task(self._nudge(link))
+
+    async def _listen(self, link: Link[FromControl]) -> None:
+        while True:
+            message = await link.receive()
+            match message:
+                case TakeSnapshot():
+                    self._gate.adopt(message.snapshot)
+                    self._report_now.set()
+                case StillCurrent():
+                    self._confirm(message.version)
+                case ResetBreaker():
+                    self._gate.reset_breaker(message.service_id)
+
+    def _confirm(self, version: int) -> None:
+        """Only the newest version counts as current: an older one means that a swap was lost."""
+        if version <= self._gate.view.version:
+            self._gate.still_current()
+
+    async def _report(self, link: Link[FromControl]) -> None:
+        while True:
+            self._report_now.clear()
+            await link.send(StatusReport(self._gate.status()))
+            try:
+                await asyncio.wait_for(self._report_now.wait(), REPORT_S)
+            except TimeoutError:
+                continue
+
+    async def _nudge(self, link: Link[FromControl]) -> None:
+        while True:
+            await self._grew.wait()
+            await asyncio.sleep(NUDGE_S)
+            self._grew.clear()
+            await link.send(JournalGrew())

@@ -1,0 +1,354 @@
+"""The way of a governed call: identify -> admit -> route -> forward -> relay -> settle, once, whatever happens on the way."""
+
+import time
+
+from portico.domains.usage.model import Verdict
+from portico.gateway.admit import admit, output_bound
+from portico.gateway.cache import KeptAnswer
+from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
+from portico.gateway.dialects import openai
+from portico.gateway.forward import Forward
+from portico.gateway.gate import Gate
+from portico.gateway.identify import identify
+from portico.gateway.refusals import BodyTooLarge, MalformedRequest, NotReady, envelope
+from portico.gateway.relay import Relay
+from portico.gateway.route import route
+from portico.gateway.settle import Marks, settle_cached, settle_call, settle_refused
+from portico.gateway.wire.exchange import Exchange
+from portico.gateway.wire.head import Header
+from portico.kernel.errors import BadKey, CredentialExpired, MissingCredentials, Refusal
+
+NOTHING_USED = Usage()
+
+
+class GovernedCall:
+    """Handler of one exchange and owner of its relay. `read` of the dialect has made `raw`; the body may still be to come."""
+
+    __slots__ = (
+        "_admitted",
+        "_cache_key",
+        "_done",
+        "_forward",
+        "_gate",
+        "_idempotency",
+        "_known",
+        "_marks",
+        "_meter",
+        "_relay",
+        "exchange",
+        "max_body_bytes",
+        "raw",
+    )
+
+    def __init__(self, gate: Gate, raw: RawCall, *, collects: bool) -> None:
+        self._gate, self.raw = gate, raw
+        limits = gate.limits
+        self.max_body_bytes = limits.max_body_bytes if collects else limits.max_streamed_body_bytes
+        self._marks = Marks()
+        self._known: KnownCall | None = None
+        self._admitted: AdmittedCall | None = None
+        self._forward: Forward | None = None
+        self._relay: Relay | None = None
+        self._meter: openai.AnswerMeter | openai.StreamMeter | None = None
+        self._cache_key: bytes | None = None
+        self._idempotency: bytes | None = None
+        self._done = False
+        self.exchange: Exchange = None  # type: ignore[assignment]
+
+    # -- Handler: what the exchange tells ---------------------------------------------------------------------------------------------
+
+    def begin(self, exchange: Exchange) -> None:
+        """Who calls is settled before a body is read: a stranger cannot make us hold ten megabytes."""
+        self.exchange = exchange
+        self._gate.open_calls += 1
+        self.raw.began_ns = exchange.connection.received_ns or time.perf_counter_ns()
+        try:
+            self._refuse_unready()
+            self._known = identify(self._gate, self.raw)
+            self._marks.identified = time.perf_counter_ns()
+            if self.raw.body is not None or self._must_collect():
+                exchange.collect_body()
+            else:
+                self._go()
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    def body_collected(self, body: bytes) -> None:
+        raw = self.raw
+        raw.body = body
+        # Time spent waiting for the client's bytes is not ours.
+        arrived_ns = self.exchange.connection.received_ns
+        self._marks.identified += max(arrived_ns - raw.began_ns, 0)
+        raw.began_ns = max(arrived_ns, raw.began_ns)
+        try:
+            if raw.dialect == "openai":
+                self._read_model_call(body)
+            self._go()
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    def body_too_large(self) -> None:
+        self._refuse_or_break(BodyTooLarge(self.max_body_bytes))
+
+    def body_broken(self) -> None:
+        self._refuse_or_break(MalformedRequest("The body's framing is malformed."))
+
+    def client_gone(self) -> None:
+        """The client left: stop the service's work and charge for what was delivered."""
+        self._end("cancelled", None)
+
+    def client_is_slow(self) -> None:
+        if self._relay is not None:
+            self._relay.client_is_slow()
+
+    def client_is_ready(self) -> None:
+        if self._relay is not None:
+            self._relay.client_is_ready()
+
+    def client_stalled(self) -> None:
+        if self.exchange.answer_started:
+            self._end("cancelled", None)
+            self.exchange.break_answer()
+        else:
+            self._refuse_or_break(MalformedRequest("The body did not arrive in time."))
+
+    # -- the way ------------------------------------------------------------------------------------------------------------------------------
+
+    def _refuse_unready(self) -> None:
+        if not self._gate.fresh:
+            raise NotReady("The gateway has no current configuration.")
+        if self._gate.draining:
+            raise NotReady("The gateway is stopping.")
+
+    def _must_collect(self) -> bool:
+        """Idempotent repetition and the cache compare whole requests."""
+        return b"idempotency-key" in self.raw.head.lowered
+
+    def _read_model_call(self, body: bytes) -> None:
+        raw = self.raw
+        ask = openai.read_ask(body)
+        raw.name = raw.model = ask.model
+        raw.bounded_output = raw.upstream_path.startswith(b"/chat")
+        raw.streamed = bool(ask.stream) and raw.bounded_output
+        raw.choices, raw.output_max, raw.wants_usage = ask.n or 1, ask.output_max, ask.wants_usage
+
+    def _go(self) -> None:
+        gate, known, marks = self._gate, self._known, self._marks
+        assert known is not None  # noqa: S101
+        if self._answer_repeated(known):
+            return
+        self._admitted = admitted = admit(gate, known)
+        marks.admitted = time.perf_counter_ns()
+        if self._answer_cached(admitted):
+            return
+        routed = route(gate, admitted)
+        marks.routed = time.perf_counter_ns()
+        relay = Relay(self, self.exchange)
+        if self.raw.dialect == "openai":
+            self._prepare_model_call(admitted, relay)
+        elif self._cache_key is not None or self._idempotency is not None:
+            relay.keep_whole_body()
+        self._relay = relay
+        self._forward = relay.forward = Forward(gate, routed, relay)
+        self._forward.start()
+
+    def _prepare_model_call(self, admitted: AdmittedCall, relay: Relay) -> None:
+        raw = self.raw
+        assert raw.body is not None  # noqa: S101
+        asked_bytes = len(raw.body)
+        if raw.bounded_output:
+            bound = output_bound(raw, admitted.service) if admitted.holds else None
+            raw.body = openai.with_additions(raw.body, openai.read_ask(raw.body), output_bound=bound)
+        if raw.streamed:
+            self._meter = openai.StreamMeter(asked_bytes, hide_usage=not raw.wants_usage)
+        else:
+            self._meter = openai.AnswerMeter(asked_bytes)
+            if self._cache_key is not None or self._idempotency is not None:
+                relay.keep_whole_body()
+        relay.meter_with(self._meter)
+
+    # -- answers that are already known ----------------------------------------------------------------------------------------------------------
+
+    def _answer_repeated(self, known: KnownCall) -> bool:
+        raw = self.raw
+        key = raw.head.get(b"idempotency-key")
+        if key is None or raw.head.method in {b"GET", b"HEAD", b"OPTIONS"}:
+            return False
+        request = raw.head.method + b" " + raw.head.target + b"\n" + (raw.body or b"")
+        earlier = self._gate.idempotency.begin(known.who.id, key, request, time.monotonic())
+        if earlier is None:
+            self._idempotency = key
+            return False
+        status, headers, body = earlier
+        self._answer_kept(KeptAnswer(status, headers, body, 0.0), b"X-Portico-Replayed", None)
+        return True
+
+    def _answer_cached(self, admitted: AdmittedCall) -> bool:
+        if admitted.service.entry.cache_ttl_s <= 0:
+            return False
+        self._cache_key = self._gate.cache.key_of(admitted)
+        kept = None if self._cache_key is None else self._gate.cache.get(self._cache_key)
+        if kept is None:
+            return False
+        self._answer_kept(kept, b"X-Portico-Cache", admitted)
+        return True
+
+    def _answer_kept(self, kept: KeptAnswer, mark: bytes, admitted: AdmittedCall | None) -> None:
+        self._finish()
+        if admitted is not None:
+            settle_cached(self._gate, admitted, kept.status, len(kept.body), self._marks)
+        headers = [*kept.headers, (mark, b"hit"), *self._our_headers()]
+        self.exchange.answer(kept.status, headers, kept.body)
+
+    # -- RelayOwner ------------------------------------------------------------------------------------------------------------------------------------
+
+    def answer_lines(self, status: int) -> bytes:
+        raw = self.raw
+        lines = b"X-Request-Id: %b\r\ntraceparent: %b\r\nX-Portico-Call: %b\r\n" % (
+            raw.correlation_id.encode(),
+            raw.traceparent,
+            raw.id.encode(),
+        )
+        if status >= 400:
+            lines += b"X-Portico-Origin: upstream\r\n"
+        return lines + self._rate_lines()
+
+    def relay_ended(self) -> None:
+        relay = self._relay
+        assert relay is not None  # noqa: S101
+        if self._done:
+            return
+        self._keep_answer(relay)
+        verdict: Verdict = "failed" if relay.status >= 500 else "allowed"
+        self._end(verdict, None, complete=True)
+
+    def relay_failed(self, refusal: Refusal, *, started: bool) -> None:
+        if self._done:
+            return
+        if not started:
+            self._refuse(refusal)
+            return
+        relay = self._relay
+        assert relay is not None  # noqa: S101
+        self._end("failed", refusal)
+        if relay.streamed and self.raw.dialect == "openai":
+            body = envelope(refusal, self.raw.correlation_id, self.raw.head.path.decode("latin-1"), self.raw.trace_id)
+            self.exchange.write(openai.error_event(body))
+            self.exchange.head.keep_alive = False
+            self.exchange.end_answer([])
+        else:
+            self.exchange.break_answer()
+
+    # -- ends ------------------------------------------------------------------------------------------------------------------------------------------------
+
+    def _refuse_or_break(self, refusal: Refusal) -> None:
+        if self.exchange.answer_started:
+            self._end("failed", refusal)
+            self.exchange.break_answer()
+        else:
+            self._refuse(refusal)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer with the envelope. A call that had left is settled as failed, one that had not as refused."""
+        if self._done:
+            return
+        refusal = self._count_stranger(refusal)
+        forward = self._forward
+        if forward is not None and forward.attempts > 0:
+            self._end("failed", refusal)
+        else:
+            self._finish()
+            settle_refused(self._gate, self.raw, self._known, refusal, self._marks, self._admitted)
+        if self.exchange.connection.transport.is_closing():
+            return
+        headers: list[Header] = [
+            (b"Content-Type", b"application/json"),
+            *self._our_headers(),
+            (b"X-Portico-Origin", b"portico"),
+        ]
+        if refusal.retry_after_s is not None:
+            headers.append((b"Retry-After", b"%d" % max(1, int(refusal.retry_after_s + 0.999))))
+        if refusal.row.status == 401:
+            headers.append((b"WWW-Authenticate", b'Bearer realm="portico"'))
+        body = envelope(refusal, self.raw.correlation_id, self.raw.head.path.decode("latin-1"), self.raw.trace_id)
+        self.exchange.answer(refusal.row.status, headers, body)
+
+    def _count_stranger(self, refusal: Refusal) -> Refusal:
+        """Guessing keys is limited per address and in all."""
+        if isinstance(refusal, MissingCredentials | BadKey | CredentialExpired):
+            try:
+                self._gate.take_anonymous(self.raw.address)
+            except Refusal as limited:
+                return limited
+        return refusal
+
+    def _end(self, verdict: Verdict, refusal: Refusal | None, *, complete: bool = False) -> None:
+        if self._done:
+            return
+        self._finish()
+        forward, relay, admitted = self._forward, self._relay, self._admitted
+        if admitted is None:
+            return
+        if forward is None or relay is None:
+            settle_refused(
+                self._gate, self.raw, self._known, refusal or NotReady("The client left."), self._marks, admitted
+            )
+            return
+        if not complete:
+            forward.stop()
+        usage = NOTHING_USED
+        if self._meter is not None and 0 < relay.status < 400:
+            usage = self._meter.usage(complete=complete)
+        settle_call(self._gate, admitted, relay, usage, verdict, refusal, self._marks)
+
+    def _finish(self) -> None:
+        self._done = True
+        self._gate.open_calls -= 1
+        if self._idempotency is not None and self._known is not None and not self._answer_is_kept():
+            self._gate.idempotency.finish(self._known.who.id, self._idempotency, None)
+
+    def _answer_is_kept(self) -> bool:
+        return self._relay is not None and self._relay.status > 0 and self._relay.whole_body is not None
+
+    def _keep_answer(self, relay: Relay) -> None:
+        body = relay.whole_body
+        if body is None:
+            return
+        admitted, known = self._admitted, self._known
+        if self._cache_key is not None and admitted is not None:
+            self._gate.cache.put(self._cache_key, admitted.service.entry.cache_ttl_s, relay.status, relay.headers, body)
+        if self._idempotency is not None and known is not None and relay.status < 500:
+            kept = [header for header in relay.headers if header[0].lower() not in _FRAMING]
+            self._gate.idempotency.finish(known.who.id, self._idempotency, (relay.status, kept, body))
+            self._idempotency = None
+
+    def _our_headers(self) -> list[Header]:
+        raw = self.raw
+        headers = [
+            (b"X-Request-Id", raw.correlation_id.encode()),
+            (b"traceparent", raw.traceparent),
+            (b"X-Portico-Call", raw.id.encode()),
+        ]
+        tightest = None if self._admitted is None else self._admitted.tightest
+        if tightest is not None:
+            bucket, now_s = tightest
+            headers += [
+                (b"X-RateLimit-Limit", b"%d" % bucket.rate),
+                (b"X-RateLimit-Remaining", b"%d" % bucket.remaining(now_s)),
+                (b"X-RateLimit-Reset", b"%d" % (bucket.full_in_s(now_s) + 1)),
+            ]
+        return headers
+
+    def _rate_lines(self) -> bytes:
+        tightest = None if self._admitted is None else self._admitted.tightest
+        if tightest is None:
+            return b""
+        bucket, now_s = tightest
+        return b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n" % (
+            bucket.rate,
+            bucket.remaining(now_s),
+            bucket.full_in_s(now_s) + 1,
+        )
+
+
+_FRAMING = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"trailer"})

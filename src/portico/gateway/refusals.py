@@ -1,0 +1,137 @@
+"""The gateway's own refusals, and the one place that writes a refusal as an HTTP answer."""
+
+from datetime import UTC, datetime
+
+import orjson
+
+from portico.kernel.clock import rfc3339
+from portico.kernel.errors import Refusal
+
+
+class RouteNotFound(Refusal):
+    code = "ROUTE_NOT_FOUND"
+
+
+class MalformedRequest(Refusal):
+    code = "BAD_REQUEST"
+
+
+class MalformedJson(Refusal):
+    code = "BAD_JSON"
+
+
+class BodyTooLarge(Refusal):
+    code = "TOO_LARGE"
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"The body is larger than {most_bytes} bytes.")
+
+
+class CallNotPermitted(Refusal):
+    code = "NOT_AUTHORIZED"
+
+
+class ServiceNotAllowed(Refusal):
+    code = "SERVICE_NOT_ALLOWED"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"This key may not call the service {service!r}.")
+
+
+class NotReady(Refusal):
+    code = "NOT_READY"
+
+
+class RecordUnavailable(Refusal):
+    code = "RECORD_UNAVAILABLE"
+
+    def __init__(self, trouble: str) -> None:
+        super().__init__(f"Calls are refused because {trouble}.")
+
+
+class NoEndpoint(Refusal):
+    code = "NO_ENDPOINT"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"The service {service!r} has no endpoint that can take this call.")
+
+
+class BadVersion(Refusal):
+    code = "BAD_VERSION"
+
+    def __init__(self, service: str, version: str) -> None:
+        super().__init__(f"The service {service!r} has no active version {version!r}.")
+
+
+class BreakerOpen(Refusal):
+    code = "BREAKER_OPEN"
+
+    def __init__(self, service: str, reason: str, retry_after_s: float) -> None:
+        super().__init__(f"The breaker of {service!r} is open: {reason}.")
+        self._retry_after_s = retry_after_s
+
+    @property
+    def retry_after_s(self) -> float | None:
+        return self._retry_after_s
+
+
+class TooManyWaiting(Refusal):
+    code = "TOO_MANY_WAITING"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"Too many calls already wait for the service {service!r}.")
+
+
+class UpstreamUnreachableRefusal(Refusal):
+    code = "UPSTREAM_UNREACHABLE"
+
+
+class UpstreamTimeout(Refusal):
+    code = "UPSTREAM_TIMEOUT"
+
+
+class UpstreamBrokenRefusal(Refusal):
+    code = "UPSTREAM_BROKEN"
+
+
+class EgressRefusedHere(Refusal):
+    code = "EGRESS_REFUSED"
+
+
+class BadIdempotencyKey(Refusal):
+    code = "BAD_IDEMPOTENCY_KEY"
+
+
+class IdempotencyInFlight(Refusal):
+    code = "IDEMPOTENCY_IN_FLIGHT"
+
+
+class Coded(Refusal):
+    """A refusal of the wire, where the code was decided by the parser's side."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]
+
+
+def envelope(refusal: Refusal, correlation_id: str, path: str, trace_id: str) -> bytes:
+    """The one error body (C1)."""
+    row = refusal.row
+    body: dict[str, object] = {
+        "code": row.name,
+        "message": refusal.message,
+        "correlation_id": correlation_id,
+        "error": {
+            "code": row.e_code,
+            "message": refusal.message,
+            "details": refusal.details or row.next_step,
+            "timestamp": rfc3339(datetime.now(UTC)),
+            "path": path,
+            "trace_id": trace_id,
+            "fields": [{"field": each.field, "message": each.message} for each in refusal.fields],
+            "retryable": row.retryable,
+        },
+    }
+    if refusal.retry_after_s is not None:
+        body["error"]["retry_after_s"] = round(refusal.retry_after_s, 3)  # type: ignore[index]
+    return orjson.dumps(body)

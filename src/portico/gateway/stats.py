@@ -1,0 +1,65 @@
+"""Counters of one gateway, reported over the link and shown at /metrics. Plain dictionaries: the hot path affords no more."""
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portico.gateway.settle import Marks
+
+BUCKETS_MS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000)
+_BUCKETS_US = tuple(int(bound * 1000) for bound in BUCKETS_MS)
+
+
+class Histogram:
+    __slots__ = ("counts", "total_us")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_BUCKETS_US) + 1)
+        self.total_us = 0
+
+    def observe(self, took_us: int) -> None:
+        self.counts[bisect_left(_BUCKETS_US, took_us)] += 1
+        self.total_us += took_us
+
+
+class Stats:
+    """`calls_total` by verdict, kind and status; durations and added latency; nanoseconds spent per stage."""
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[str, str, int], int] = {}
+        self.duration, self.added = Histogram(), Histogram()
+        self.stage_ns = {"identify": 0, "admit": 0, "route": 0, "send": 0}
+        self.observed = 0
+
+    def count(self, verdict: str, kind: str, status: int) -> None:
+        key = (verdict, kind, status)
+        self.calls[key] = self.calls.get(key, 0) + 1
+
+    def observe(self, took_us: int, added_us: int, marks: "Marks", began_ns: int, sent_ns: int) -> None:
+        self.duration.observe(took_us)
+        self.added.observe(added_us)
+        stage_ns = self.stage_ns
+        stage_ns["identify"] += marks.identified - began_ns
+        stage_ns["admit"] += marks.admitted - marks.identified
+        stage_ns["route"] += marks.routed - marks.admitted
+        stage_ns["send"] += max(sent_ns - marks.routed, 0)
+        self.observed += 1
+
+    def report(self) -> dict[str, float]:
+        """Prometheus sample names (without the `portico_gateway_` prefix) to values."""
+        samples: dict[str, float] = {
+            f'calls_total{{verdict="{verdict}",kind="{kind}",status="{status}"}}': count
+            for (verdict, kind, status), count in self.calls.items()
+        }
+        for name, histogram in (("call_duration_seconds", self.duration), ("added_latency_seconds", self.added)):
+            running = 0
+            for bound, count in zip((*BUCKETS_MS, None), histogram.counts, strict=True):
+                running += count
+                shown = "+Inf" if bound is None else f"{bound / 1000:g}"
+                samples[f'{name}_bucket{{le="{shown}"}}'] = running
+            samples[f"{name}_count"] = running
+            samples[f"{name}_sum"] = histogram.total_us / 1_000_000
+        for stage, spent_ns in self.stage_ns.items():
+            samples[f'stage_seconds_total{{stage="{stage}"}}'] = spent_ns / 1e9
+        samples["observed_calls_total"] = self.observed
+        return samples

@@ -1,0 +1,163 @@
+"""A Snapshot made ready for lookup: dictionaries, opened credentials, prepared bytes. Rebuilt at each swap, never changed."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from portico.domains.limits.ledger import BudgetAccount
+from portico.domains.limits.rate import RateBucket
+from portico.domains.routing.model import (
+    EndpointEntry,
+    KeyEntry,
+    LimitEntry,
+    MemberEntry,
+    PriceEntry,
+    ServiceEntry,
+    Snapshot,
+    VersionEntry,
+)
+
+FREE = PriceEntry()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One endpoint a call can go to, with what its request line needs."""
+
+    endpoint_id: str
+    service_id: str
+    url: str
+    version: str
+    canary: bool
+    weight: int
+    healthy: bool
+    host: str
+    port: int
+    tls: bool
+    host_header: bytes
+    base_path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    version: str
+    weight: int
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    entry: ServiceEntry
+    versions: tuple[VersionView, ...]
+    total_weight: int
+    price: PriceEntry
+    credential_header: bytes
+    credential_name: bytes
+    callers: frozenset[str]
+
+    def visible_to(self, who: "Who") -> bool:
+        return not self.entry.restricted or who.sees_restricted or who.id in self.callers
+
+
+@dataclass(frozen=True, slots=True)
+class RateGate:
+    """One rate limit as it applies to one principal."""
+
+    bucket: RateBucket
+    name: str
+    whose: str
+
+
+@dataclass(slots=True)
+class Who:
+    """The caller, as the gateway knows it: everything a call of theirs is checked against."""
+
+    kind: str
+    id: str
+    name: str
+    org_id: str
+    scope: str
+    permissions: frozenset[str]
+    services: frozenset[str] | None
+    org_active: bool
+    expires_at_us: int | None
+    rates: tuple[RateGate, ...] = ()
+    accounts: list[BudgetAccount] = field(default_factory=list)
+
+    @property
+    def sees_restricted(self) -> bool:
+        return "services.manage" in self.permissions
+
+
+class View:
+    """Lookups are dictionary reads. `services` and `models` are keyed (org, scope or None, name)."""
+
+    def __init__(self, snapshot: Snapshot, services: dict[str, ServiceView]) -> None:
+        self.snapshot = snapshot
+        self.version = snapshot.version
+        self.org_active = {org.id: org.active for org in snapshot.orgs}
+        self.keys: dict[bytes, KeyEntry] = {}
+        for key in snapshot.keys:
+            self.keys[key.digest] = key
+            if key.previous_digest is not None:
+                self.keys[key.previous_digest] = key
+        self.members: dict[tuple[str, str], MemberEntry] = {
+            (each.person_id, each.org_id): each for each in snapshot.members
+        }
+        self.revoked = frozenset(snapshot.revoked_sign_ins)
+        self.services: dict[tuple[str, str | None, str], ServiceView] = {}
+        self.models: dict[tuple[str, str | None, str], ServiceView] = {}
+        for service in services.values():
+            entry = service.entry
+            self.services[entry.org_id, entry.scope, entry.name] = service
+            if entry.kind == "model":
+                for model in entry.models:
+                    self.models[entry.org_id, entry.scope, model] = service
+        self.limits: dict[str, list[LimitEntry]] = {}
+        for limit in snapshot.limits:
+            self.limits.setdefault(limit.org_id, []).append(limit)
+        self.callers: dict[bytes, Who] = {}
+
+    def find_service(self, org_id: str, scope: str, name: str) -> ServiceView | None:
+        return self.services.get((org_id, scope, name)) or self.services.get((org_id, None, name))
+
+    def find_model(self, org_id: str, scope: str, model: str) -> ServiceView | None:
+        return self.models.get((org_id, scope, model)) or self.models.get((org_id, None, model))
+
+
+def view_service(entry: ServiceEntry, credential: str | None, callers: frozenset[str]) -> ServiceView:
+    """`credential` is the opened secret, already in the header's format."""
+    heaviest = max((version.weight for version in entry.versions), default=0)
+    versions = tuple(
+        _view_version(entry, version, heaviest)
+        for version in entry.versions
+        if version.weight > 0 and version.endpoints
+    )
+    name = entry.credential.header.encode() if entry.credential is not None else b""
+    line = b"%b: %b\r\n" % (name, credential.encode()) if credential is not None else b""
+    total = sum(version.weight for version in versions)
+    return ServiceView(entry, versions, total, entry.price or FREE, line, name.lower(), callers)
+
+
+def _view_version(entry: ServiceEntry, version: VersionEntry, heaviest: int) -> VersionView:
+    canary = version.weight < heaviest
+    targets = tuple(_view_target(entry, version.version, endpoint, canary=canary) for endpoint in version.endpoints)
+    return VersionView(version.version, version.weight, targets)
+
+
+def _view_target(entry: ServiceEntry, version: str, endpoint: EndpointEntry, *, canary: bool) -> Target:
+    parts = urlsplit(endpoint.url)
+    tls = parts.scheme == "https"
+    return Target(
+        endpoint_id=endpoint.id,
+        service_id=entry.id,
+        url=endpoint.url,
+        version=version,
+        canary=canary,
+        weight=endpoint.weight,
+        healthy=endpoint.healthy,
+        host=parts.hostname or "",
+        port=parts.port or (443 if tls else 80),
+        tls=tls,
+        host_header=parts.netloc.encode(),
+        base_path=parts.path.rstrip("/").encode(),
+    )

@@ -1,0 +1,240 @@
+"""One request and its answer on a client connection. The handler behind it decides; this keeps the framing right."""
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from portico.gateway.wire.head import Head, Header, status_line
+
+if TYPE_CHECKING:
+    from portico.gateway.wire.server import Connection
+
+
+class BodySink(Protocol):
+    """Where a streamed request body goes: the service's connection."""
+
+    def send_body(self, chunk: bytes) -> None: ...
+
+    def end_body(self, trailers: list[Header]) -> None: ...
+
+
+class Handler(Protocol):
+    """What decides and answers: a governed call, or the way to the control process."""
+
+    max_body_bytes: int
+
+    def begin(self, exchange: "Exchange") -> None:
+        """The head is here and it is our turn. Ends in `collect_body`, `stream_body` or an answer."""
+
+    def body_collected(self, body: bytes) -> None: ...
+
+    def body_too_large(self) -> None: ...
+
+    def body_broken(self) -> None: ...
+
+    def client_gone(self) -> None: ...
+
+    def client_is_slow(self) -> None: ...
+
+    def client_is_ready(self) -> None: ...
+
+    def client_stalled(self) -> None: ...
+
+
+class Exchange:
+    """Receiving: waiting its turn -> collecting | streaming -> received. Answering: nothing -> head -> body -> finished."""
+
+    __slots__ = (
+        "_active",
+        "_body",
+        "_body_bytes",
+        "_chunked_answer",
+        "_collecting",
+        "_gone",
+        "_over",
+        "_sink",
+        "answer_started",
+        "connection",
+        "early_tunnel_data",
+        "finished",
+        "handler",
+        "head",
+        "received",
+        "trailers",
+    )
+
+    def __init__(self, connection: "Connection", head: Head, handler: Handler) -> None:
+        self.connection, self.head, self.handler = connection, head, handler
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._sink: BodySink | None = None
+        self.trailers: list[Header] = []
+        self.early_tunnel_data = b""
+        self.received = self.answer_started = self.finished = False
+        self._active = self._collecting = self._gone = self._over = self._chunked_answer = False
+
+    # -- from the connection ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        self._active = True
+        self.connection.deadline = 0.0
+        self.handler.begin(self)
+
+    def body_received(self, body: bytes) -> None:
+        if self._over or self.finished:
+            return
+        self._body_bytes += len(body)
+        if self._body_bytes > self.handler.max_body_bytes:
+            self._over = True
+            self.connection.pause_reading()
+            if self._active:
+                self.handler.body_too_large()
+            return
+        if self._sink is not None:
+            self._sink.send_body(body)
+        else:
+            self._body.append(body)
+        if self._active:
+            self._expect_more()
+
+    def body_ended(self) -> None:
+        self.received = True
+        if self._over or self.finished or not self._active:
+            return
+        self.connection.deadline = 0.0
+        if self._sink is not None:
+            self._sink.end_body(self.trailers)
+        elif self._collecting:
+            self.handler.body_collected(b"".join(self._body))
+
+    def body_malformed(self) -> None:
+        if self._active and not self.finished:
+            self.handler.body_broken()
+        else:
+            self.head.keep_alive = False
+            self.connection.close()
+
+    def client_gone(self) -> None:
+        if not self._gone and not self.finished:
+            self._gone = True
+            self.handler.client_gone()
+
+    def client_is_slow(self) -> None:
+        self.handler.client_is_slow()
+
+    def client_is_ready(self) -> None:
+        self.handler.client_is_ready()
+
+    def client_stalled(self) -> None:
+        self.handler.client_stalled()
+
+    # -- for the handler: the request's body -----------------------------------------------------------------------------------
+
+    def collect_body(self) -> None:
+        """Hold the whole body, then call `handler.body_collected`. The bound is the handler's `max_body_bytes`."""
+        self._collecting = True
+        if self._over or self.head.content_length > self.handler.max_body_bytes:
+            self._over = True
+            self.handler.body_too_large()
+        elif self.received:
+            self.handler.body_collected(b"".join(self._body))
+        else:
+            self._invite_body()
+
+    def stream_body(self, sink: BodySink) -> None:
+        """Pass what is here and what comes to `sink`."""
+        if self._over or self.head.content_length > self.handler.max_body_bytes:
+            self._over = True
+            self.handler.body_too_large()
+            return
+        self._sink = sink
+        for chunk in self._body:
+            sink.send_body(chunk)
+        self._body.clear()
+        if self.received:
+            sink.end_body(self.trailers)
+        else:
+            self._invite_body()
+
+    def _invite_body(self) -> None:
+        if self.head.expects_continue and not self._body_bytes:
+            self.connection.send_continue()
+        self._expect_more()
+
+    def _expect_more(self) -> None:
+        self.connection.deadline = time.monotonic() + STALL_S
+
+    # -- for the handler: the answer --------------------------------------------------------------------------------------------
+
+    def answer(self, status: int, headers: list[Header], body: bytes) -> None:
+        """The whole answer at once, framed by Content-Length."""
+        lines = [status_line(status)]
+        lines += [b"%b: %b\r\n" % header for header in headers]
+        lines.append(b"Content-Length: %d\r\n" % len(body))
+        keep = self._ends_cleanly
+        if not keep:
+            lines.append(b"Connection: close\r\n")
+        elif self.head.http10:
+            lines.append(b"Connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        if self.head.method != b"HEAD":
+            lines.append(body)
+        self.answer_started = True
+        self.connection.write(b"".join(lines))
+        self._finish(keep=keep)
+
+    def start_answer(self, lines: list[bytes], *, length: int | None, bodiless: bool) -> None:
+        """Write an answer's head. `lines` hold status line and headers without framing, each with its CRLF.
+
+        length   the body's bytes if known; unknown bodies are chunked, or end with the connection for HTTP/1.0
+        """
+        self.answer_started = True
+        if bodiless:
+            if length is not None:
+                lines.append(b"Content-Length: %d\r\n" % length)
+        elif length is not None:
+            lines.append(b"Content-Length: %d\r\n" % length)
+        elif self.head.http10:
+            self.head.keep_alive = False
+        else:
+            self._chunked_answer = True
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        if not self._ends_cleanly:
+            lines.append(b"Connection: close\r\n")
+        elif self.head.http10:
+            lines.append(b"Connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        self.connection.write(b"".join(lines))
+
+    def write(self, chunk: bytes) -> None:
+        if self._chunked_answer:
+            self.connection.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        else:
+            self.connection.write(chunk)
+
+    def end_answer(self, trailers: list[Header]) -> None:
+        if self._chunked_answer:
+            if trailers:
+                lines = [b"0\r\n", *(b"%b: %b\r\n" % trailer for trailer in trailers), b"\r\n"]
+                self.connection.write(b"".join(lines))
+            else:
+                self.connection.write(b"0\r\n\r\n")
+        self._finish(keep=self._ends_cleanly)
+
+    def break_answer(self) -> None:
+        """The service's answer broke after it began: the only honest sign left is a connection that ends too early."""
+        self.finished = True
+        self.connection.abort()
+
+    @property
+    def _ends_cleanly(self) -> bool:
+        """Whether the next request can follow: the body must have been read to its end."""
+        return self.received and self.head.keep_alive and not self.connection.peer_closed
+
+    def _finish(self, *, keep: bool) -> None:
+        self.finished = True
+        self._body.clear()
+        self.connection.finished(self, keep=keep)
+
+
+# Longest a client may pause inside its body; set once from the settings at start.
+STALL_S = 300.0

@@ -13,7 +13,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import create_engine, text
 
 import portico.domains
@@ -125,6 +127,23 @@ async def deps(engine_url: str, settings: Settings, clock: ManualClock) -> Async
         await _empty_tables(database)
     yield Deps(db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings)
     await database.close()
+
+
+@pytest.fixture
+def app(deps: Deps) -> FastAPI:
+    """The whole management door, in this process."""
+    # Imported here, so that the tests of one domain run while another does not even import.
+    from portico.api.app import create_app
+
+    return create_app(deps)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """Calls the door as the gateway would, without a network; nobody is signed in."""
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://portico.test") as opened:
+        yield opened
 
 
 async def _empty_tables(database: Database) -> None:

@@ -1,0 +1,93 @@
+"""The door put together: one explicit list of routers, one explicit order of layers."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from portico import __version__
+from portico.api import docs_page, health, installation, measures
+from portico.api.bodies import CheckBodies
+from portico.api.correlation import Correlate
+from portico.api.failures import AnswerFailures, answer
+from portico.api.gateways import GatewayReports
+from portico.api.headers import Cors, SecurityHeaders
+from portico.api.health import DatabaseHealth
+from portico.api.identify import API, Identify
+from portico.api.installation import Installation
+from portico.api.measures import Measure
+from portico.api.openapi import describe
+from portico.api.parameters import KnownParameters, RoutePaths
+from portico.api.routers import domain_routers
+from portico.api.web_client import WebClient
+from portico.platform.deps import Deps
+from portico.platform.settings import Loaded
+from portico.platform.telemetry import Metrics
+
+
+def create_app(deps: Deps, feed: GatewayReports | None = None, loaded: Loaded | None = None) -> FastAPI:
+    """The ASGI application of the management door.
+
+    feed     the gateways' reports; None in a process that has none
+    loaded   the settings as they were loaded, for GET /settings; read anew when absent
+    """
+    app = FastAPI(
+        title="Portico",
+        version=__version__,
+        description="The management API. Authorization: Bearer <access token or API key>; the credential fixes org and scope.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    _fill_state(app, deps, feed, loaded)
+    _mount(app)
+    app.state.paths = RoutePaths(app)
+    _wrap(app, deps)
+    return app
+
+
+def _fill_state(app: FastAPI, deps: Deps, feed: GatewayReports | None, loaded: Loaded | None) -> None:
+    app.state.deps, app.state.feed = deps, feed
+    app.state.installation = Installation(deps.clock.now(), loaded)
+    app.state.database_health = DatabaseHealth(deps.db)
+    app.state.metrics = Metrics()
+    if feed is not None:
+        app.state.metrics.watch_gateways(lambda: [(each.gateway_id, each.counters) for each in feed.statuses()])
+
+
+def _mount(app: FastAPI) -> None:
+    api = APIRouter(prefix=API, dependencies=[Depends(KnownParameters(app))])
+    for router in (*domain_routers(), installation.router):
+        api.include_router(router)
+    app.include_router(api)
+    for router in (health.router, measures.router, docs_page.router):
+        app.include_router(router)
+    app.router.default = WebClient(app.state.deps.settings.base_url)
+    describe(app)
+
+
+def _wrap(app: FastAPI, deps: Deps) -> None:
+    async def answer_here(request: Request, error: Any) -> Response:
+        return answer(error, request, deps.clock)
+
+    # These two would otherwise be answered by the framework, in its own words.
+    for kind in (HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, answer_here)
+    # The last one added is the outermost.
+    app.add_middleware(CheckBodies)
+    app.add_middleware(Identify, door=app)
+    app.add_middleware(AnswerFailures, clock=deps.clock)
+    app.add_middleware(Cors, origins=lambda: app.state.deps.settings.server.allowed_origins)
+    app.add_middleware(SecurityHeaders, production=deps.settings.environment == "production")
+    app.add_middleware(Measure, metrics=app.state.metrics)
+    app.add_middleware(Correlate)

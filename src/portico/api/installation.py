@@ -1,0 +1,178 @@
+"""GET /settings, POST /settings/reload, GET /status: the installation itself."""
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+
+from portico import __version__
+from portico.api.gateways import reports_of
+from portico.api.health import DatabaseHealth
+from portico.domains.audit import public as audit
+from portico.domains.tenancy.model import Identity
+from portico.kernel.errors import FieldError, InvalidFields, NotPermitted
+from portico.kernel.scope import OrgScope
+from portico.platform.db import from_micros
+from portico.platform.settings import Effective, Loaded, SettingsInvalid, load_settings
+from portico.platform.web import DepsDep, Listing, Moment, Wire, needs, whole_listing
+
+router = APIRouter(tags=["installation"])
+
+
+class SettingWire(Wire):
+    name: str
+    value: Any
+    source: Literal["default", "file", "environment"]
+    secret: bool
+    reloadable: bool
+    description: str
+
+
+class ReloadWire(Wire):
+    """`applied` hold from now on; `needs_restart` changed too but are read only at start."""
+
+    applied: list[str]
+    needs_restart: list[str]
+    reloaded_at: Moment
+
+
+class ComponentWire(Wire):
+    name: str
+    status: Literal["healthy", "degraded", "unhealthy"]
+    detail: str
+
+
+class GatewayWire(Wire):
+    id: str
+    fresh: bool
+    snapshot_version: int
+    uptime_s: int
+    open_connections: int
+    open_calls: int
+    journal_ok: bool
+
+
+class StatusWire(Wire):
+    version: str
+    environment: str
+    started_at: Moment
+    components: list[ComponentWire]
+    gateways: list[GatewayWire]
+
+
+@dataclass
+class Installation:
+    """What was loaded, as it stands after reloads."""
+
+    started_at: datetime
+    loaded: Loaded | None
+
+    def effective(self) -> list[Effective]:
+        if self.loaded is None:
+            self.loaded = load_settings()
+        return self.loaded.effective
+
+
+@router.get("/settings")
+async def list_settings(request: Request, scope: OrgScope = needs("settings.read")) -> Listing[SettingWire]:
+    """Every setting with its value and where it comes from; a secret shows only whether it is set."""
+    installation: Installation = request.app.state.installation
+    return whole_listing([SettingWire.model_validate(each) for each in installation.effective()])
+
+
+@router.post("/settings/reload")
+async def reload_settings(request: Request, deps: DepsDep, scope: OrgScope = needs("settings.manage")) -> ReloadWire:
+    """Read the file and the environment again; what is reloadable holds from the next request on."""
+    _refuse_unless_superadmin(request.state.identity)
+    installation: Installation = request.app.state.installation
+    before = {each.name: each.value for each in installation.effective()}
+    try:
+        loaded = load_settings()
+    except SettingsInvalid as error:
+        raise InvalidFields(tuple(FieldError(*_named(problem)) for problem in error.problems)) from error
+    changed = [each for each in loaded.effective if each.value != before.get(each.name)]
+    applied = [each.name for each in changed if each.reloadable]
+    later = [each.name for each in changed if not each.reloadable]
+    async with deps.uow() as tx:
+        target = audit.Target("settings", "settings", "settings")
+        detail = {"applied": applied, "needs_restart": later}
+        await audit.record(tx, scope, action="settings.reload", target=target, severity="WARN", detail=detail)
+        tx.nudge("settings")
+    installation.loaded = loaded
+    request.app.state.deps = replace(deps, settings=_with_reloadable(deps.settings, loaded.settings))
+    return ReloadWire(applied=applied, needs_restart=later, reloaded_at=deps.clock.now())
+
+
+@router.get("/status")
+async def show_status(request: Request, deps: DepsDep, scope: OrgScope = needs("settings.read")) -> StatusWire:
+    """The parts of the installation and how they are."""
+    installation: Installation = request.app.state.installation
+    health: DatabaseHealth = request.app.state.database_health
+    trouble = await health.trouble()
+    components = [
+        ComponentWire(
+            name="database", status="unhealthy" if trouble else "healthy", detail=trouble or deps.db.engine_name
+        )
+    ]
+    gateways = _gateways(request, deps.clock.now())
+    if gateways is not None:
+        components.append(_gateway_component(gateways))
+    return StatusWire(
+        version=__version__,
+        environment=deps.settings.environment,
+        started_at=installation.started_at,
+        components=components,
+        gateways=gateways or [],
+    )
+
+
+def _gateways(request: Request, now: datetime) -> list[GatewayWire] | None:
+    reports = reports_of(request)
+    if reports is None:
+        return None
+    newest = max((each.snapshot_version for each in reports), default=0)
+    return [
+        GatewayWire(
+            id=each.gateway_id,
+            fresh=each.snapshot_version == newest,
+            snapshot_version=each.snapshot_version,
+            uptime_s=max(0, int((now - from_micros(each.started_at_us)).total_seconds())),
+            open_connections=each.open_connections,
+            open_calls=each.open_calls,
+            journal_ok=each.journal_ok,
+        )
+        for each in reports
+    ]
+
+
+def _gateway_component(gateways: list[GatewayWire]) -> ComponentWire:
+    if not gateways:
+        return ComponentWire(name="gateways", status="unhealthy", detail="no gateway is connected")
+    stuck = [each.id for each in gateways if not each.journal_ok]
+    if stuck:
+        return ComponentWire(name="gateways", status="unhealthy", detail=f"{', '.join(stuck)} cannot write the journal")
+    return ComponentWire(name="gateways", status="healthy", detail=f"{len(gateways)} connected")
+
+
+def _refuse_unless_superadmin(identity: Identity) -> None:
+    # The settings are the installation's, not the org's; an admin of one org must not act on all.
+    if not identity.is_superadmin:
+        raise NotPermitted("superadmin")
+
+
+def _named(problem: str) -> tuple[str, str]:
+    name, _, message = problem.partition(": ")
+    return (name.partition(" ")[0], message) if message else ("settings", problem)
+
+
+def _with_reloadable(running: Any, loaded: Any) -> Any:
+    """The running settings with the reloadable values of the newly loaded ones."""
+    changed = {}
+    for each in fields(running):
+        old, new = getattr(running, each.name), getattr(loaded, each.name)
+        if is_dataclass(old):
+            changed[each.name] = _with_reloadable(old, new)
+        elif each.metadata.get("reloadable"):
+            changed[each.name] = new
+    return replace(running, **changed)

@@ -1,5 +1,7 @@
 """What runs on the machine of the installation itself: serve, config, migrate, openapi, version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +36,25 @@ def loaded_here() -> Loaded:
             "The settings are not valid:\n" + "\n".join(f"  - {problem}" for problem in invalid.problems),
             next_step="correct them and run `portico config check`",
         ) from invalid
+
+
+@contextmanager
+def on_the_ground() -> Iterator[None]:
+    """What can go wrong with the installation's own database and keys, told as a failed command."""
+    from alembic.util import CommandError
+    from sqlalchemy.exc import DBAPIError
+
+    from portico.platform.crypto import MasterKeyInvalid
+    from portico.platform.db import DatabaseUnavailable
+
+    try:
+        yield
+    except (DatabaseUnavailable, MasterKeyInvalid, CommandError) as error:
+        raise CommandFailed(str(error), next_step="portico doctor says what else is wrong") from error
+    except (DBAPIError, OSError) as error:
+        raise CommandFailed(
+            f"The database does not answer as it should ({type(error).__name__}).", next_step="run portico doctor"
+        ) from error
 
 
 def serve() -> None:
@@ -103,8 +124,9 @@ def migrate_up(target: Annotated[str, typer.Argument(help="The revision to go to
     from portico.platform import migrate as migrations
 
     settings = settings_here()
-    migrations.upgrade(settings, target)
-    say(f"The database is at {migrations.current(settings)}.")
+    with on_the_ground():
+        migrations.upgrade(settings, target)
+        say(f"The database is at {migrations.current(settings)}.")
 
 
 @migrate.command("down")
@@ -118,8 +140,9 @@ def migrate_down(
 
     shell_of(context).confirm(f"Take the database back to {target}? Data of newer tables is lost.", yes=yes)
     settings = settings_here()
-    migrations.downgrade(settings, target)
-    say(f"The database is at {migrations.current(settings)}.")
+    with on_the_ground():
+        migrations.downgrade(settings, target)
+        say(f"The database is at {migrations.current(settings) or 'its beginning'}.")
 
 
 @migrate.command("current")
@@ -127,7 +150,9 @@ def migrate_current(json: Json = False) -> None:
     """The revision the database is at."""
     from portico.platform import migrate as migrations
 
-    revision = migrations.current(settings_here())
+    settings = settings_here()
+    with on_the_ground():
+        revision = migrations.current(settings)
     if json:
         put_json({"revision": revision})
     else:

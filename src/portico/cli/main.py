@@ -25,6 +25,7 @@ from portico.cli import (
 from portico.cli.failures import CommandFailed
 from portico.cli.output import put, say
 from portico.cli.shell import Shell
+from portico.kernel.errors import Refusal
 
 
 class PorticoGroup(TyperGroup):
@@ -34,9 +35,18 @@ class PorticoGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except CommandFailed as failed:
-            for line in failed.lines():
-                say(line)
-            raise typer.Exit(failed.exit_code) from failed
+            raise _told(failed) from failed
+        # Commands that work on the installation itself meet what the API would have refused.
+        except Refusal as refusal:
+            raise _told(
+                CommandFailed(f"{refusal.message} ({refusal.row.name})", next_step=refusal.row.next_step)
+            ) from refusal
+
+
+def _told(failed: CommandFailed) -> typer.Exit:
+    for line in failed.lines():
+        say(line)
+    return typer.Exit(failed.exit_code)
 
 
 app = typer.Typer(

@@ -8,7 +8,7 @@ import typer
 
 from portico.cli.accounts import read_secret
 from portico.cli.failures import CommandFailed
-from portico.cli.installation import settings_here
+from portico.cli.installation import on_the_ground, settings_here
 from portico.cli.output import put_json, say
 from portico.cli.shell import Json
 from portico.platform.settings import Settings
@@ -27,7 +27,8 @@ def setup(
     chosen = read_secret("Password", password)
     if sys.stdin.isatty() and not password and read_secret("Once more") != chosen:
         raise CommandFailed("The two passwords are not the same.", next_step="run it again")
-    org_id, person_id, created = asyncio.run(_seed(settings, (name, slug, email, owner, chosen)))
+    with on_the_ground():
+        org_id, person_id, created = asyncio.run(_seed(settings, (name, slug, email, owner, chosen)))
     if json:
         put_json({"org_id": org_id, "person_id": person_id, "created": created})
     elif created:

@@ -13,7 +13,7 @@ from portico.cli import demo, tour
 from portico.cli.children import Child
 from portico.cli.client import Client
 from portico.cli.failures import CommandFailed, NotReachable, NotSignedIn
-from portico.cli.installation import settings_here
+from portico.cli.installation import on_the_ground, settings_here
 from portico.cli.output import put, say
 from portico.cli.profiles import Profile
 from portico.platform.settings import Settings
@@ -75,7 +75,8 @@ def _show(installation: "Installation", password: str | None) -> bool:
 def _sign_in_as_owner(settings: Settings, url: str, password: str | None) -> str:
     """Make the demo org if it is not there, sign in through the API, and return a fresh key for setting things up."""
     chosen = password or demo.new_password()
-    created = asyncio.run(_seed(settings, chosen))
+    with on_the_ground():
+        created = asyncio.run(_seed(settings, chosen))
     with Client(Profile(url=url)) as owner:
         try:
             owner.sign_in(demo.OWNER_EMAIL, chosen)

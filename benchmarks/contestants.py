@@ -35,6 +35,7 @@ class Serving:
     plain: Target
     streamed: Target
     process: Running | None
+    stages: Callable[[], dict[str, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def chat_body(model: str, *, stream: bool) -> str:
     return json.dumps(body, separators=(",", ":"))
 
 
-def chat_at(port: int, *, stream: bool, headers: dict[str, str] | None = None) -> Target:
-    every = {"Content-Type": "application/json", "Authorization": f"Bearer {BENCH_KEY}"}
+def chat_at(port: int, *, stream: bool, key: str = BENCH_KEY, headers: dict[str, str] | None = None) -> Target:
+    every = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
     body = chat_body(STREAM_MODEL if stream else PLAIN_MODEL, stream=stream)
     return Target(f"http://{HOST}:{port}{CHAT_PATH}", every | (headers or {}), body)
 

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 STREAMS = 128
 CHUNKS = 50
 INTERVAL_MS = 20.0
+SETTLE_S, SETTLE_STEP_S, QUIET_SHARE = 45.0, 0.5, 0.05
 
 
 class LoadFailed(Exception):
@@ -26,14 +27,15 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class PlainCell:
-    """One run of wrk. `cpu_us` is the proxy's CPU time per request, NaN without a proxy; `foreign` is the share of the
-    proxy's core that programs other than the proxy took meanwhile."""
+    """One run of wrk. CPU times are the proxy's per request, NaN without a proxy: while the load ran, and in all, with the
+    work it put off until afterwards. `foreign` is the share of the proxy's core that other programs took meanwhile."""
 
     connections: int
     rps: float
     p50_us: float
     p99_us: float
     cpu_us: float
+    cpu_during_us: float
     requests: int
     failed: int
     foreign: float
@@ -41,12 +43,13 @@ class PlainCell:
 
 @dataclass(frozen=True)
 class StreamCell:
-    """One run of streams. `cpu_us` is the proxy's CPU time per event that arrived, the set-up of the streams included."""
+    """One run of streams. CPU times are per event that arrived, the set-up of the streams included."""
 
     events_per_s: float
     first_p50_ms: float
     first_p99_ms: float
     cpu_us: float
+    cpu_during_us: float
     streams: int
     failed: int
     foreign: float
@@ -55,33 +58,46 @@ class StreamCell:
 def run_plain(serving: Serving, *, connections: int, seconds: float) -> PlainCell:
     watch = Watch(serving)
     raw = _wrk(serving.plain, connections, seconds)
-    spent_s, foreign = watch.stop()
+    cost = watch.stop()
     requests = int(raw["requests"])
     return PlainCell(
         connections=connections,
         rps=requests / raw["seconds"],
         p50_us=raw["p50_us"],
         p99_us=raw["p99_us"],
-        cpu_us=spent_s * 1e6 / requests if requests else math.nan,
+        cpu_us=_each_us(cost.in_all_s, requests),
+        cpu_during_us=_each_us(cost.during_s, requests),
         requests=requests,
         failed=int(raw["failed"]),
-        foreign=foreign,
+        foreign=cost.foreign,
     )
 
 
 def run_streams(serving: Serving, *, seconds: float, streams: int = STREAMS) -> StreamCell:
     watch = Watch(serving)
     raw = _streams(serving.streamed, seconds, streams)
-    spent_s, foreign = watch.stop()
+    cost = watch.stop()
     return StreamCell(
         events_per_s=raw["events"] / raw["seconds"],
         first_p50_ms=raw["first_p50_ms"],
         first_p99_ms=raw["first_p99_ms"],
-        cpu_us=spent_s * 1e6 / raw["events"] if raw["events"] else math.nan,
+        cpu_us=_each_us(cost.in_all_s, raw["events"]),
+        cpu_during_us=_each_us(cost.during_s, raw["events"]),
         streams=int(raw["streams"]),
         failed=int(raw["failed"]),
-        foreign=foreign,
+        foreign=cost.foreign,
     )
+
+
+def _each_us(seconds: float, count: float) -> float:
+    return seconds * 1e6 / count if count else math.nan
+
+
+@dataclass(frozen=True)
+class Cost:
+    during_s: float
+    in_all_s: float
+    foreign: float
 
 
 class Watch:
@@ -94,11 +110,23 @@ class Watch:
     def _cpu_s(self) -> float:
         return math.nan if self._process is None else self._process.cpu_s()
 
-    def stop(self) -> tuple[float, float]:
+    def stop(self) -> Cost:
         now = (self._cpu_s(), core_busy_s(proxy_core()), time.perf_counter())
-        spent_s, busy_s, elapsed_s = (after - before for after, before in zip(now, self._begun, strict=True))
-        others_s = busy_s - (0 if math.isnan(spent_s) else spent_s)
-        return spent_s, max(0.0, others_s / elapsed_s)
+        during_s, busy_s, elapsed_s = (after - before for after, before in zip(now, self._begun, strict=True))
+        others_s = busy_s - (0 if math.isnan(during_s) else during_s)
+        self._let_settle()
+        return Cost(during_s, self._cpu_s() - self._begun[0], max(0.0, others_s / elapsed_s))
+
+    def _let_settle(self) -> None:
+        """Wait until the proxy has done what it put off, so that the cell that caused the work also bears it."""
+        if self._process is None:
+            return
+        end = time.perf_counter() + SETTLE_S
+        while time.perf_counter() < end:
+            before = self._cpu_s()
+            time.sleep(SETTLE_STEP_S)
+            if self._cpu_s() - before <= QUIET_SHARE * SETTLE_STEP_S:
+                return
 
 
 def _wrk(target: Target, connections: int, seconds: float) -> dict[str, float]:

@@ -26,11 +26,13 @@ def _medians(record: Raw) -> Raw:
         by_connections.setdefault(str(cell["connections"]), []).append(cell)
     streamed = [one["streamed"] for one in rounds if one["streamed"] is not None]
     plain = {
-        count: {key: _median(cell[key] for cell in cells) for key in ("rps", "p50_us", "p99_us", "cpu_us")}
+        count: {
+            key: _median(cell[key] for cell in cells) for key in ("rps", "p50_us", "p99_us", "cpu_us", "cpu_during_us")
+        }
         | {"failed": sum(cell["failed"] for cell in cells), "requests": sum(cell["requests"] for cell in cells)}
         for count, cells in by_connections.items()
     }
-    stream_keys = ("events_per_s", "first_p50_ms", "first_p99_ms", "cpu_us")
+    stream_keys = ("events_per_s", "first_p50_ms", "first_p99_ms", "cpu_us", "cpu_during_us")
     cells = [cell for one in rounds for cell in one["plain"]] + streamed
     return {
         "rounds": len(rounds),
@@ -40,6 +42,7 @@ def _medians(record: Raw) -> Raw:
         "plain": plain,
         "streamed": {key: _median(cell[key] for cell in streamed) for key in stream_keys}
         | {"failed": sum(cell["failed"] for cell in streamed), "streams": sum(cell["streams"] for cell in streamed)},
+        "stages": {name: _median(one["stages"].get(name, math.nan) for one in rounds) for name in rounds[0]["stages"]},
         "foreign_most": max((cell["foreign"] for cell in cells), default=math.nan),
     }
 
@@ -170,7 +173,7 @@ def _plain_table(result: Raw) -> str:
             cells += [_show(cell.get(key, math.nan)) for key in ("rps", "p50_us", "p99_us")]
             cells.append(_show(cell.get("cpu_us", math.nan), 1))
         rows.append(f"| {_title(result, name)} | " + " | ".join(cells) + " |")
-    rows += [f"| {NAMES[name]} | ABSENT" + " |" * (3 + 4 * len(counts)) for name in result["absent"]]
+    rows += [f"| {NAMES[name]} | {why}" + " |" * (3 + 4 * len(counts)) for name, why in _without_numbers(result)]
     does = [f"- {NAMES[name]}: {record['does']}" for name, record in result["records"].items()]
     return "## Plain calls\n\n" + "\n".join(rows) + "\n\nWhat each of them does on a call:\n\n" + "\n".join(does) + "\n"
 
@@ -183,7 +186,7 @@ def _stream_table(result: Raw) -> str:
         numbers = [_show(cell["cpu_us"], 1), _show(cell["first_p50_ms"], 2), _show(cell["first_p99_ms"], 2)]
         numbers += [_show(cell["events_per_s"]), str(cell["failed"])]
         rows.append(f"| {_title(result, name)} | " + " | ".join(numbers) + " |")
-    rows += [f"| {NAMES[name]} | ABSENT | | | | |" for name in result["absent"]]
+    rows += [f"| {NAMES[name]} | {why} | | | | |" for name, why in _without_numbers(result)]
     intro = (
         f"{setting['streams']} streams at once, {setting['chunks']} chunks each, one every {setting['interval_ms']:g} ms; a"
         " proxy that keeps up passes what direct passes.\n"
@@ -209,7 +212,15 @@ def _standing(result: Raw) -> str:
         + ", ".join(added)
         + ". Ratios are at 64 connections."
     )
+    stages = ", ".join(f"{name} {_show(took, 1)}" for name, took in summary["medians"]["portico"]["stages"].items())
+    if stages:
+        note += f"\n\nMicroseconds per stage of a plain call, from Portico's own records: {stages}."
     return "## Where Portico stands\n\n" + "\n".join(rows) + "\n\n" + note + "\n"
+
+
+def _without_numbers(result: Raw) -> list[tuple[str, str]]:
+    failed = [name for name, record in result["records"].items() if not record["rounds"]]
+    return [(name, "ABSENT") for name in result["absent"]] + [(name, "FAILED") for name in failed]
 
 
 def _title(result: Raw, name: str) -> str:

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from contestants import Contestant, Serving, all_contestants
-from load import CHUNKS, INTERVAL_MS, STREAMS, LoadFailed, PlainCell, StreamCell, run_plain, run_streams
-from processes import LOAD_CORE, DidNotStart, proxy_core
+from load import CHUNKS, INTERVAL_MS, STREAMS, PlainCell, StreamCell, run_plain, run_streams
+from processes import LOAD_CORE, proxy_core
 from report import Raw, markdown, summarise
 from upstreams import upstreams
 
@@ -45,6 +45,7 @@ class Round:
     rss_loaded_mb: float = math.nan
     plain: list[PlainCell] = field(default_factory=list)
     streamed: StreamCell | None = None
+    stages: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -118,9 +119,19 @@ def measure_one(one: Contestant, record: Record, folder: Path, pace: Pace) -> No
             measure_cells(serving, this, pace)
             if process:
                 this.rss_loaded_mb = process.rss_mb()
-    except (DidNotStart, LoadFailed, OSError, subprocess.SubprocessError) as problem:
-        record.problems.append(f"{type(problem).__name__}: {problem}".replace(str(folder), "..."))
+            if serving.stages:
+                this.stages = serving.stages()
+    except Exception as problem:  # whatever befalls one contestant, the others are still measured
+        record.problems.append(told(problem, folder))
         print(f"*** {one.name}: {record.problems[-1]} ***", flush=True)
+
+
+def told(problem: Exception, folder: Path) -> str:
+    """The problem in one line without this machine's paths, because results are kept and shown."""
+    last = (str(problem).strip().splitlines() or ["no reason given"])[-1]
+    for path in (folder, HERE.parent, Path.home()):
+        last = last.replace(str(path), "...")
+    return f"{type(problem).__name__}: {last[:300]}"
 
 
 def measure_cells(serving: Serving, this: Round, pace: Pace) -> None:

@@ -8,12 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-
 from portico.cli.client import Client
 from portico.cli.failures import ApiRefused, NotSignedIn
 from portico.cli.profiles import Profile
-from portico.platform.crypto import Sealer, open_key_ring
 from portico.platform.settings import Settings
 
 ORG_NAME, ORG_SLUG = "Demo", "demo"
@@ -52,10 +49,14 @@ class Kept:
 
 class Keepsake:
     def __init__(self, settings: Settings) -> None:
+        from portico.platform.crypto import Sealer, open_key_ring
+
         self._path = settings.data_dir / "demo.sealed"
         self._sealer = Sealer(open_key_ring(settings))
 
     def load(self) -> Kept:
+        from cryptography.exceptions import InvalidTag
+
         try:
             return Kept(**json.loads(self._sealer.open(self._path.read_bytes(), _CONTEXT)))
         except (FileNotFoundError, InvalidTag, ValueError, TypeError, IndexError):

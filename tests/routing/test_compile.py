@@ -125,8 +125,8 @@ async def test_a_thousand_services_and_five_thousand_keys_compile_with_a_fixed_n
 
 
 async def _fill(deps: Deps, admin: OrgScope, now: datetime) -> None:
-    made = await hub.create_service(admin, replace(DRAFT, credential=None), deps)
-    key, _ = await tenancy.create_key(
+    await hub.create_service(admin, replace(DRAFT, credential=None), deps)
+    await tenancy.create_key(
         tenancy.open_system_scope(admin.org_id), tenancy.KeyDraft("first", ("services.call",)), deps
     )
     async with deps.uow() as tx:

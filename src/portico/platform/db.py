@@ -177,12 +177,14 @@ def _create_engine(url: str, engine_name: Engine, settings: DatabaseSettings) ->
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
             pool_pre_ping=True,
+            # What was bound to a statement (digests, addresses) has no place in a log line about its failure.
+            hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "server_settings": {"statement_timeout": timeout_ms, "application_name": "portico"},
             },
         )
-    engine = create_async_engine(url, pool_size=8, max_overflow=16, connect_args={"timeout": 30})
+    engine = create_async_engine(url, pool_size=8, max_overflow=16, hide_parameters=True, connect_args={"timeout": 30})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

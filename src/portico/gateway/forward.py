@@ -59,7 +59,9 @@ class Forward:
         "_timeout_s",
         "_timer",
         "attempts",
+        "connecting_ns",
         "connection",
+        "dialed_ns",
         "finished",
         "sent_ns",
         "target",
@@ -80,7 +82,7 @@ class Forward:
         self.connection: UpstreamConnection | None = None
         self.target: Target = routed.targets[0]
         self.finished = False
-        self.sent_ns = 0
+        self.sent_ns = self.dialed_ns = self.connecting_ns = 0
 
     # -- attempts ------------------------------------------------------------------------------------------------------------------
 
@@ -102,6 +104,7 @@ class Forward:
             raise TooManyWaiting(self._routed.admitted.service.entry.name)
         else:
             gate = self._gate
+            self.dialed_ns = time.perf_counter_ns()
             pool.connect(lambda: gate.locator.locate(target), min(self._timeout_s, 10.0), self._connected, self._lost)
 
     def _next_target(self) -> Target:
@@ -121,6 +124,9 @@ class Forward:
             connection.drop()
             return
         self.connection = connection
+        if self.dialed_ns:
+            self.connecting_ns += time.perf_counter_ns() - self.dialed_ns
+            self.dialed_ns = 0
         raw = self._routed.admitted.known.raw
         deadline = time.monotonic() + self._timeout_s
         connection.take(self, head_request=raw.head.method == b"HEAD", deadline=deadline)

@@ -148,12 +148,12 @@ def _charges(holds: list[Hold]) -> tuple[Charge, ...]:
 
 
 def _added_us(raw: RawCall, relay: Relay, now_ns: int) -> int:
-    """Our part of the time: until the request left, and after the last byte came."""
-    sent_ns = relay.forward.sent_ns
-    if not sent_ns:
+    """Our part of the time: until the request left and after the last byte came, less the wait for a new connection."""
+    forward = relay.forward
+    if not forward.sent_ns:
         return (now_ns - raw.began_ns) // 1000
     after_ns = now_ns - relay.last_data_ns if relay.last_data_ns else 0
-    return max(sent_ns - raw.began_ns + after_ns, 0) // 1000
+    return max(forward.sent_ns - raw.began_ns - forward.connecting_ns + after_ns, 0) // 1000
 
 
 def _stages(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> tuple[Stage, ...]:

@@ -4,7 +4,9 @@ The only file that reads the process environment. A secret is given by reference
 directly as PORTICO_<SECTION>_<NAME> in the environment, and lives on as Sealed, whose repr shows nothing.
 """
 
+import hashlib
 import os
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Environment = Literal["development", "production"]
+LONGEST_RUN_DIR = 88
 Source = Literal["default", "file", "environment"]
 
 
@@ -168,8 +171,15 @@ class Settings:
 
     @property
     def run_dir(self) -> Path:
-        """Folder of the local sockets between our own processes."""
-        return self.data_dir / "run"
+        """Folder of the local sockets between our own processes.
+
+        A socket's path may have about 100 bytes; a data folder deeper than that gets a folder of its own elsewhere.
+        """
+        folder = self.data_dir.absolute() / "run"
+        if len(os.fsencode(folder)) <= LONGEST_RUN_DIR:
+            return folder
+        mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"portico-{os.getuid()}-{mark}"
 
     @property
     def private_ranges(self) -> tuple[str, ...]:
@@ -225,7 +235,15 @@ def env_name(name: str) -> str:
 
 # Variables that steer programs around the settings tree rather than the tree itself.
 _OTHER_VARIABLES = frozenset(
-    {"PORTICO_CONFIG", "PORTICO_URL", "PORTICO_KEY", "PORTICO_PROFILE", "PORTICO_PASSWORD", "PORTICO_ORG"}
+    {
+        "PORTICO_CONFIG",
+        "PORTICO_URL",
+        "PORTICO_KEY",
+        "PORTICO_PROFILE",
+        "PORTICO_PASSWORD",
+        "PORTICO_ORG",
+        "PORTICO_TEST_POSTGRES",
+    }
 )
 
 

@@ -1,0 +1,122 @@
+"""The control process put together: database, API, realtime, jobs and the gateways' feed, on local sockets only."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+
+from portico.api.app import create_app
+from portico.domains.routing import public as routing
+from portico.domains.routing.feed import GatewayFeed
+from portico.domains.routing.model import Hello, Snapshot
+from portico.domains.usage import public as usage
+from portico.jobs.driver import run_reconcilers
+from portico.jobs.plan import plan
+from portico.main import EXIT_CONFIG, open_deps
+from portico.platform import migrate
+from portico.platform.crypto import MasterKeyInvalid
+from portico.platform.db import DatabaseUnavailable
+from portico.platform.deps import Deps
+from portico.platform.settings import Loaded, Settings
+
+log = structlog.get_logger("portico.control")
+
+
+class StartRefused(Exception):
+    """Portico will not start; the message says why and holds the command that fixes it."""
+
+
+def run_control(loaded: Loaded) -> int:
+    """Blocks until stopped; the exit code of the process."""
+    try:
+        uvloop.run(_run(loaded))
+    except (StartRefused, DatabaseUnavailable, MasterKeyInvalid) as refused:
+        sys.stderr.write(f"{refused}\n")
+        return EXIT_CONFIG
+    return 0
+
+
+async def _run(loaded: Loaded) -> None:
+    settings = loaded.settings
+    prepare_run_dir(settings.run_dir)
+    async with open_deps(settings) as deps:
+        await _bring_database_up_to_date(settings)
+        feed = _gateway_feed(deps)
+        server = _api_server(create_app(deps, feed, loaded), settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(feed.serve()),
+                tasks.create_task(run_reconcilers(plan(deps, feed), deps.bus)),
+            ]
+            log.info("control.listening", socket=str(settings.run_dir / "control.sock"))
+            await server.serve()
+            for task in background:
+                task.cancel()
+
+
+def prepare_run_dir(folder: Path) -> None:
+    """Ours alone: whoever can open these sockets needs no key."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StartRefused(f"The folder {folder} must belong to this user alone. Remove it, or: chmod 700 {folder}")
+
+
+def _gateway_feed(deps: Deps) -> GatewayFeed:
+    async def welcome(hello: Hello) -> Snapshot:
+        # The books of the gateway's earlier lives are closed first, so that its budgets start from what was really spent.
+        await usage.close_epochs(deps, hello.gateway_id, hello.epoch)
+        return await routing.compile_snapshot(deps)
+
+    return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome)
+
+
+class ControlServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the process decides when it stops."""
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _api_server(app: object, settings: Settings) -> ControlServer:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        uds=str(settings.run_dir / "control.sock"),
+        log_config=None,
+        access_log=False,
+        loop="none",
+        proxy_headers=False,
+        server_header=False,
+        ws_max_size=64 * 1024,
+        ws_ping_interval=None,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=max(1, int(settings.server.drain_s)),
+    )
+    return ControlServer(config)
+
+
+async def _bring_database_up_to_date(settings: Settings) -> None:
+    """The embedded database of a development installation follows the program; any other is the operator's to migrate."""
+    current, newest = await migrate.current_revision(settings), migrate.newest()
+    if current == newest:
+        return
+    if settings.environment == "development" and not settings.database.url:
+        await migrate.upgrade_database(settings)
+        return
+    raise StartRefused(
+        f"The database is at revision {current or 'none'}; this version of Portico needs {newest}. Run: portico migrate"
+    )

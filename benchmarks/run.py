@@ -128,7 +128,7 @@ def measure_one(one: Contestant, record: Record, folder: Path, pace: Pace) -> No
 
 def told(problem: Exception, folder: Path) -> str:
     """The problem in one line without this machine's paths, because results are kept and shown."""
-    last = (str(problem).strip().splitlines() or ["no reason given"])[-1]
+    last = " ".join(str(problem).split("\n")[-3:]).strip() or "no reason given"
     for path in (folder, HERE.parent, Path.home()):
         last = last.replace(str(path), "...")
     return f"{type(problem).__name__}: {last[:300]}"

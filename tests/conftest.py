@@ -94,15 +94,25 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def postgres_database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of this worker's own, empty PostgreSQL database, dropped at the end."""
+def _own_postgres(request: pytest.FixtureRequest, purpose: str) -> Iterator[str]:
     server = request.config.stash[_postgres_server]
     if not server:
         pytest.skip(_NO_POSTGRES)
-    name = f"portico_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    name = f"portico_{purpose}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
     yield postgres_server.create_database(server, name)
     postgres_server.drop_database(server, name)
+
+
+@pytest.fixture(scope="session")
+def postgres_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of this worker's own, empty PostgreSQL database, dropped at the end."""
+    yield from _own_postgres(request, "test")
+
+
+@pytest.fixture(scope="session")
+def postgres_spare(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Another one, for tests that make and drop the tables themselves."""
+    yield from _own_postgres(request, "spare")
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
 
 def downgrade(settings: Settings, revision: str) -> None:
     """Take revisions back down to `revision` (`base` for all); what newer tables held is lost."""
-    asyncio.run(_on_database(settings, lambda config: command.downgrade(config, revision)))
+    asyncio.run(downgrade_database(settings, revision))
 
 
 def current(settings: Settings) -> str | None:
@@ -48,6 +48,10 @@ def newest() -> str | None:
 async def upgrade_database(settings: Settings, revision: str = "head") -> None:
     """`upgrade` for those who already run in a loop."""
     await _on_database(settings, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade_database(settings: Settings, revision: str) -> None:
+    await _on_database(settings, lambda config: command.downgrade(config, revision))
 
 
 async def current_revision(settings: Settings) -> str | None:

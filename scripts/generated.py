@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from typer.main import get_command
 
+from portico.api.reference import error_table
 from portico.cli.main import app
 from portico.platform.settings import Sealed, Settings, env_name
 
@@ -141,6 +142,7 @@ def _command_section(path: tuple[str, ...], command: Any) -> list[str]:
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_reference,
     "docs/reference/cli.md": cli_reference,
+    "docs/reference/errors.md": error_table,
 }
 
 

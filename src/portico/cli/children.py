@@ -14,6 +14,10 @@ from portico.cli.failures import CommandFailed
 _LISTENS_AT = re.compile(rb"https?://[\w.:\[\]-]+:\d+")
 
 
+# A longer log is put aside at the next start; the one put aside before it goes.
+LONGEST_LOG_BYTES = 20_000_000
+
+
 class Child:
     """`environment` is added to ours; secrets travel there and not on the command line, which others can read."""
 
@@ -27,6 +31,8 @@ class Child:
 
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".old"))
         with self.log.open("ab") as output:
             self._began_at = output.tell()
             # A session of its own, so that Ctrl-C reaches only us and we decide the order of stopping.

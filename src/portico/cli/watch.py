@@ -77,15 +77,15 @@ def logs(
     level: Annotated[Level, typer.Option(help="Least severe line to show.")] = Level.DEBUG,
     search: Annotated[str, typer.Option(help="Only lines with this text.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many of the last lines.")] = 50,
-    process: Annotated[str, typer.Option(help="gateway, control or supervisor; default: all.")] = "",
+    only: Annotated[str, typer.Option(help="Only the file that begins so, e.g. serve or sample; default: all.")] = "",
 ) -> None:
-    """The log files of the installation on this machine."""
+    """The log files that `portico up` writes on this machine."""
     folder = settings_here().data_dir / "logs"
-    files = [path for path in sorted(folder.glob("*.log")) if path.name.startswith(process)]
+    files = [path for path in sorted(folder.glob("*.log")) if path.name.startswith(only)]
     if not files:
         raise CommandFailed(
             f"There are no log files in {folder}.",
-            next_step="set PORTICO_DATA_DIR to the installation's data folder, or start it: portico serve",
+            next_step="portico up writes them there (see PORTICO_DATA_DIR); portico serve logs to its standard error",
         )
     wanted = LineFilter(_SEVERITY[level.value], search.lower())
     offsets = {path: path.stat().st_size for path in files}

@@ -54,3 +54,24 @@ class HoldsTooLittle(Refusal):
 
     def __init__(self, permissions: frozenset[str]) -> None:
         super().__init__(f"You do not hold {', '.join(sorted(permissions))} yourself, so you cannot give or change it.")
+
+
+class InvitationGone(Refusal):
+    code = "NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("This invitation does not exist, was used or revoked, or has run out.")
+
+
+class Confined(Refusal):
+    code = "ROLE_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("Your membership is confined to some scopes; whoever manages members may enter all of them.")
+
+
+class LastOwner(Refusal):
+    code = "CONFLICT"
+
+    def __init__(self) -> None:
+        super().__init__("This is the last owner of the org; make somebody else an owner first.")

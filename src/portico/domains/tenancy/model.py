@@ -68,6 +68,8 @@ REFRESH_GRACE = timedelta(seconds=10)
 MAX_SIBLINGS = 5
 MAX_SCOPES = 50
 MAX_KEYS = 10_000
+MAX_GRANTS = 1_000
+ENDED_SIGN_INS_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from portico.domains.tenancy.service.authority import as_superadmin, open_system
 from portico.domains.tenancy.service.keys import KeyDraft, create_key
 from portico.domains.tenancy.service.names import org_name, scope_names
 from portico.domains.tenancy.service.orgs import seed_owner
+from portico.domains.tenancy.service.purge import purge_expired
 from portico.domains.tenancy.service.sign_in import SignedIn, sign_in
 from portico.domains.tenancy.service.snapshot import principal_names, snapshot_entries, touch_keys
 from portico.domains.tenancy.service.tickets import issue_ticket, redeem_ticket
@@ -25,6 +26,7 @@ __all__ = [
     "org_name",
     "platform_scope",
     "principal_names",
+    "purge_expired",
     "redeem_ticket",
     "scope_names",
     "seed_owner",

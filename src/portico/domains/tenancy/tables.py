@@ -116,10 +116,12 @@ sign_ins = Table(
     Column("address", String(64)),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    # Until when an access token of this sign-in can be around; the gateway must know of an early end until then.
+    Column("tokens_until", UtcTime),
     Column("ended_at", UtcTime),
     Column("end_reason", String(32)),
     Index(None, "person_id"),
-    Index(None, "ended_at"),
+    Index(None, "tokens_until"),
     Index(None, "expires_at"),
 )
 

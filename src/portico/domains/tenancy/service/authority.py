@@ -1,9 +1,11 @@
 """Where OrgScopes come from, and the rule that nobody gives more than they hold."""
 
-from portico.domains.tenancy.errors import HoldsTooLittle, PersonRequired, SuperadminRequired
+from portico.domains.tenancy.errors import Confined, HoldsTooLittle, PersonRequired, SuperadminRequired
 from portico.domains.tenancy.model import PERMISSIONS, Identity
+from portico.domains.tenancy.store import people as people_store
 from portico.kernel.ids import OrgId, PersonId
 from portico.kernel.scope import ENTERPRISE, SYSTEM, Actor, OrgScope, PlatformScope, ScopeName
+from portico.platform.db import Tx
 
 PLATFORM = PlatformScope(SYSTEM)
 
@@ -48,3 +50,11 @@ def acting_person(identity: Identity) -> PersonId:
 def must_hold(scope: OrgScope, permissions: frozenset[str]) -> None:
     if missing := permissions - scope.permissions:
         raise HoldsTooLittle(missing)
+
+
+async def must_enter_all(tx: Tx, scope: OrgScope) -> None:
+    """Membership reaches over every scope, so whoever gives it may enter every scope. A key was trusted with it as it is."""
+    if scope.actor.kind == "person":
+        member = await people_store.load_member(tx, scope, PersonId(scope.actor.id))
+        if member is None or member.scopes is not None:
+            raise Confined

@@ -2,27 +2,22 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from portico.domains.tenancy.model import Identity, NamedScope, Org, Person, Seeded
+from portico.domains.tenancy.errors import OtherOrg
+from portico.domains.tenancy.model import Identity, NamedScope, Org, OrgStatus, Person, Seeded
 from portico.domains.tenancy.service import trail
 from portico.domains.tenancy.service.authority import PLATFORM, as_superadmin, scope_for_record
 from portico.domains.tenancy.service.invitations import invite
+from portico.domains.tenancy.service.members import must_be_owner
 from portico.domains.tenancy.service.passwords import check_password, passwords
 from portico.domains.tenancy.store import orgs as store
 from portico.domains.tenancy.store import people as people_store
 from portico.kernel import ids
-from portico.kernel.errors import Conflict, InvalidInput
+from portico.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from portico.kernel.ids import OrgId, PersonId
-from portico.kernel.scope import (
-    DEFAULT_SCOPES,
-    DEVELOPMENT,
-    ENTERPRISE,
-    LOCAL_SANDBOX,
-    SYSTEM,
-    OrgScope,
-    PlatformScope,
-)
+from portico.kernel.paging import Page, PageAsk
+from portico.kernel.scope import DEFAULT_SCOPES, DEVELOPMENT, ENTERPRISE, LOCAL_SANDBOX, SYSTEM, OrgScope, PlatformScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
 
@@ -55,6 +50,95 @@ async def create_org(identity: Identity, name: str, slug: str, owner_email: str,
     return Founded(org, token)
 
 
+async def list_orgs(identity: Identity, ask: PageAsk, status: OrgStatus | None, deps: Deps) -> Page[Org]:
+    """One's own; a superadmin sees all, also the deleted ones when asked for."""
+    async with deps.read() as tx:
+        if identity.is_superadmin:
+            return await store.list_orgs(tx, as_superadmin(identity), ask, status=status, only=None)
+        mine = await _mine(tx, identity)
+        return await store.list_orgs(tx, PLATFORM, ask, status=status, only=() if status == "deleted" else mine)
+
+
+async def find_org(identity: Identity, org_id: OrgId, deps: Deps) -> Org:
+    async with deps.read() as tx:
+        return await _visible(tx, identity, org_id)
+
+
+async def rename_org(identity: Identity, org_id: OrgId, name: str, deps: Deps) -> Org:
+    async with deps.uow() as tx:
+        org = await _visible(tx, identity, org_id)
+        scope = _own_scope(identity, org)
+        if not identity.is_superadmin and not scope.may("orgs.manage"):
+            raise NotPermitted("orgs.manage")
+        await store.update_org(tx, PLATFORM, org.id, name, org.status, None)
+        payload = {"org_id": org.id, "name": name}
+        target, before = ("org", org.id, name), {"name_before": org.name}
+        await trail.leave_trail(tx, scope, trail.ORG_RENAMED, payload, "org.rename", target, detail=before)
+        tx.nudge("snapshot")
+    return replace(org, name=name)
+
+
+async def suspend_org(identity: Identity, org_id: OrgId, deps: Deps) -> Org:
+    """From now on nothing in it can be used, and nobody can sign in to it."""
+    return await _set_status(identity, org_id, "suspended", trail.ORG_SUSPENDED, "org.suspend", deps)
+
+
+async def resume_org(identity: Identity, org_id: OrgId, deps: Deps) -> Org:
+    return await _set_status(identity, org_id, "active", trail.ORG_RESUMED, "org.resume", deps)
+
+
+async def delete_org(identity: Identity, org_id: OrgId, deps: Deps) -> None:
+    """Soft: its rows stay for the record, and it is gone for everyone."""
+    async with deps.uow() as tx:
+        org = await _visible(tx, identity, org_id)
+        scope = _own_scope(identity, org)
+        if not identity.is_superadmin:
+            await must_be_owner(tx, scope, "delete it")
+        await _write_status(tx, scope, org, "deleted", trail.ORG_DELETED, "org.delete", deps.clock.now())
+
+
+async def _set_status(identity: Identity, org_id: OrgId, status: OrgStatus, kind: str, action: str, deps: Deps) -> Org:
+    async with deps.uow() as tx:
+        org = await _visible(tx, identity, org_id)
+        platform = as_superadmin(identity)
+        if org.status == status:
+            return org
+        scope = scope_for_record(org.id, platform.actor)
+        return await _write_status(tx, scope, org, status, kind, action, deps.clock.now())
+
+
+async def _write_status(
+    tx: Tx, scope: OrgScope, org: Org, status: OrgStatus, kind: str, action: str, now: datetime
+) -> Org:
+    await store.update_org(tx, PLATFORM, org.id, org.name, status, now if status == "deleted" else None)
+    target = ("org", org.id, org.name)
+    await trail.leave_trail(tx, scope, kind, {"org_id": org.id}, action, target, severity="WARN")
+    tx.nudge("snapshot")
+    return replace(org, status=status)
+
+
+async def _visible(tx: Tx, identity: Identity, org_id: OrgId) -> Org:
+    org = await store.load_org(tx, PLATFORM, org_id)
+    if org is None or not (identity.is_superadmin or org_id in await _mine(tx, identity)):
+        raise NotFound("org", org_id)
+    return org
+
+
+async def _mine(tx: Tx, identity: Identity) -> tuple[OrgId, ...]:
+    if identity.person_id is None:
+        return (identity.scope.org_id,)
+    return await store.orgs_of_person(tx, PLATFORM, identity.person_id)
+
+
+def _own_scope(identity: Identity, org: Org) -> OrgScope:
+    """The caller's scope in that org; a superadmin acts from outside, everyone else with a credential of the org."""
+    if identity.scope.org_id == org.id:
+        return identity.scope
+    if identity.is_superadmin:
+        return scope_for_record(org.id, as_superadmin(identity).actor)
+    raise OtherOrg(org.name)
+
+
 async def seed_owner(deps: Deps, org_name: str, slug: str, email: str, name: str, password: str) -> Seeded:
     """The first org with its owner, who is also the superadmin; the second time it only says who they are.
 
@@ -72,7 +156,8 @@ async def seed_owner(deps: Deps, org_name: str, slug: str, email: str, name: str
         owner = await people_store.load_person_by_email(tx, PLATFORM, email)
         if owner is None:
             owner = Person(ids.new(PersonId), email, name, password_hash, is_superadmin=True, created_at=now)
-            await people_store.insert_person(tx, PLATFORM, owner)
+            if not await people_store.insert_person(tx, PLATFORM, owner):
+                raise Conflict(f"{email} has just joined; run this again.")
         await people_store.set_superadmin(tx, PLATFORM, owner.id)
         org, scope = await _found_org(tx, PLATFORM, org_name, slug, now)
         await _join_as_owner(tx, scope, owner, now)
@@ -92,12 +177,16 @@ async def _seeded(tx: Tx, slug: str) -> Seeded | None:
 async def _found_org(tx: Tx, platform: PlatformScope, name: str, slug: str, now: datetime) -> tuple[Org, OrgScope]:
     if SLUG.fullmatch(slug) is None:
         raise InvalidInput("slug", "must be 1 to 63 small letters, digits and hyphens, and begin with no hyphen")
-    if await store.load_org_by_slug(tx, platform, slug) is not None:
-        raise Conflict(f"The slug {slug!r} is taken.")
     org = Org(ids.new(OrgId), name, slug, "active", now)
-    await store.insert_org(tx, platform, org)
+    if not await store.insert_org(tx, platform, org):
+        raise Conflict(f"The slug {slug!r} is taken.")
     scope = scope_for_record(org.id, platform.actor)
-    await store.insert_scopes(tx, scope, [NamedScope(each, _DESCRIPTIONS[each], now) for each in DEFAULT_SCOPES])
+    # A microsecond apart, so that they keep their order in every list.
+    named = [
+        NamedScope(each, _DESCRIPTIONS[each], now + timedelta(microseconds=place))
+        for place, each in enumerate(DEFAULT_SCOPES)
+    ]
+    await store.insert_scopes(tx, scope, named)
     payload = {"org_id": org.id, "name": name, "slug": slug}
     await trail.leave_trail(tx, scope, trail.ORG_CREATED, payload, "org.create", ("org", org.id, name))
     tx.nudge("snapshot")

@@ -114,7 +114,12 @@ async def find_place(tx: Tx, person: Person, org_id: OrgId | None) -> Place:
             return Place(None, ENTERPRISE)
         raise BadSignIn
     names = (await org_store.scope_names(tx, PLATFORM, (active[0].org_id,)))[active[0].org_id]
-    return Place(active[0], next(name for name in names if active[0].enters(name)))
+    return Place(active[0], first_scope(active[0], names))
+
+
+def first_scope(member: Member, names: tuple[ScopeName, ...]) -> ScopeName:
+    """In the order the scopes were made; a member's scopes exist as long as the member is confined to them."""
+    return next(name for name in names if member.enters(name))
 
 
 async def begin(tx: Tx, person: Person, place: Place, address: str | None, deps: Deps) -> SignedIn:
@@ -145,15 +150,17 @@ async def begin(tx: Tx, person: Person, place: Place, address: str | None, deps:
 async def stand_at(
     tx: Tx, person: Person, place: Place, sign_in_id: SignInId, address: str | None, deps: Deps
 ) -> SignedIn:
-    """An access token for that place."""
+    """Move the sign-in to that place and issue an access token for it."""
     if place.member is None:
         identity = identity_without_org(person, sign_in_id, address)
     else:
         identity = await identity_in_org(tx, person, place.member, place.scope, sign_in_id, address)
         await people_store.see_member(tx, PLATFORM, place.member.org_id, person.id, deps.clock.now())
-    life_s = deps.settings.security.access_token_s
+    now, life_s = deps.clock.now(), deps.settings.security.access_token_s
+    until = now + timedelta(seconds=life_s)
+    await sign_in_store.move_sign_in(tx, PLATFORM, sign_in_id, place.org_id, place.scope, until)
     claims = Claims(person.id, place.org_id or NO_ORG, place.scope, identity.role, sign_in_id)
-    return SignedIn(identity, issue_token(claims, deps.keys, deps.clock.now(), life_s), life_s, None)
+    return SignedIn(identity, issue_token(claims, deps.keys, now, life_s), life_s, None)
 
 
 async def give_refresh_token(tx: Tx, sign_in: SignIn, parent_digest: bytes | None, deps: Deps) -> str:

@@ -1,7 +1,7 @@
 """What the gateway needs of tenancy, and what comes back from it."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from portico.domains.tenancy.model import SnapshotEntries
 from portico.domains.tenancy.store import keys as key_store
@@ -13,15 +13,15 @@ from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.db import Tx
 
 
-async def snapshot_entries(tx: Tx, scope: PlatformScope, access_token_s: int = 3600) -> SnapshotEntries:
-    """`revoked_sign_ins` are those that ended within the last access token's life; older tokens have run out anyway."""
+async def snapshot_entries(tx: Tx, scope: PlatformScope) -> SnapshotEntries:
+    """`revoked_sign_ins` are those of which an access token may still be around; older tokens have run out anyway."""
     now = tx.clock.now()
     return SnapshotEntries(
         await store.org_entries(tx, scope),
         await store.key_entries(tx, scope, now),
         await store.member_entries(tx, scope),
         await store.grant_entries(tx, scope),
-        tuple(await sign_in_store.revoked_since(tx, scope, now - timedelta(seconds=access_token_s))),
+        tuple(await sign_in_store.ended_early(tx, scope, now)),
     )
 
 

@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from sqlalchemy import MetaData, RowMapping, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from portico.domains.tenancy.model import NamedScope, Org, OrgStatus
 from portico.domains.tenancy.store.cursors import last_text
@@ -20,9 +21,11 @@ def _org(row: RowMapping) -> Org:
     return Org(**row)
 
 
-async def insert_org(tx: Tx, scope: PlatformScope, org: Org) -> None:
+async def insert_org(tx: Tx, scope: PlatformScope, org: Org) -> bool:
+    """False when the slug is taken."""
     values = {"id": org.id, "name": org.name, "slug": org.slug, "status": org.status, "created_at": org.created_at}
-    await tx.execute(insert(orgs).values(values))
+    into = sqlite.insert(orgs) if tx.engine == "sqlite" else postgresql.insert(orgs)
+    return (await tx.execute(into.values(values).on_conflict_do_nothing())).rowcount == 1
 
 
 async def load_org(tx: Tx, scope: PlatformScope, org_id: OrgId) -> Org | None:
@@ -35,7 +38,7 @@ async def load_org(tx: Tx, scope: PlatformScope, org_id: OrgId) -> Org | None:
 
 async def lock_org(tx: Tx, scope: OrgScope) -> None:
     """Writers of one org's people and keys wait for each other, so that what was checked still holds when it is written."""
-    await tx.execute(select(orgs.c.id).where(orgs.c.id == scope.org_id).with_for_update())
+    await tx.execute(select(orgs.c.id).where(orgs.c.id == scope.org_id).with_for_update(key_share=True))
 
 
 async def load_org_by_slug(tx: Tx, scope: PlatformScope, slug: str) -> Org | None:

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from portico.domains.tenancy.model import Member, Person, Role
 from portico.domains.tenancy.store.cursors import last_text
@@ -39,8 +40,11 @@ def _member(row: RowMapping) -> Member:
     return Member(**facts, scopes=None if scopes is None else tuple(ScopeName(name) for name in scopes))
 
 
-async def insert_person(tx: Tx, scope: PlatformScope, person: Person) -> None:
-    await tx.execute(insert(people).values({column.name: getattr(person, column.name) for column in _PERSON}))
+async def insert_person(tx: Tx, scope: PlatformScope, person: Person) -> bool:
+    """False when the email is taken."""
+    into = sqlite.insert(people) if tx.engine == "sqlite" else postgresql.insert(people)
+    values = {column.name: getattr(person, column.name) for column in _PERSON}
+    return (await tx.execute(into.values(values).on_conflict_do_nothing())).rowcount == 1
 
 
 async def load_person(tx: Tx, scope: PlatformScope, person_id: PersonId) -> Person | None:
@@ -70,6 +74,12 @@ async def load_member(tx: Tx, scope: OrgScope, person_id: PersonId) -> Member | 
     mine = (memberships.c.org_id == scope.org_id, memberships.c.person_id == person_id)
     row = (await tx.execute(_MEMBERS.where(*mine))).mappings().first()
     return None if row is None else _member(row)
+
+
+async def is_member(tx: Tx, scope: OrgScope, email: str) -> bool:
+    return (
+        await tx.execute(_MEMBERS.where(memberships.c.org_id == scope.org_id, people.c.email == email))
+    ).first() is not None
 
 
 async def membership_of(tx: Tx, scope: PlatformScope, org_id: OrgId, person_id: PersonId) -> Member | None:

@@ -34,10 +34,15 @@ async def load_sign_in(tx: Tx, scope: PlatformScope, sign_in_id: SignInId, *, lo
 
 
 async def move_sign_in(
-    tx: Tx, scope: PlatformScope, sign_in_id: SignInId, org_id: OrgId | None, to: ScopeName, expires_at: datetime
+    tx: Tx, scope: PlatformScope, sign_in_id: SignInId, org_id: OrgId | None, to: ScopeName, tokens_until: datetime
 ) -> None:
-    values = {"org_id": org_id, "scope": to, "expires_at": expires_at}
+    """Where it stands from now on, and until when access tokens of it can be around."""
+    values = {"org_id": org_id, "scope": to, "tokens_until": tokens_until}
     await tx.execute(update(sign_ins).where(sign_ins.c.id == sign_in_id).values(values))
+
+
+async def extend_sign_in(tx: Tx, scope: PlatformScope, sign_in_id: SignInId, expires_at: datetime) -> None:
+    await tx.execute(update(sign_ins).where(sign_ins.c.id == sign_in_id).values(expires_at=expires_at))
 
 
 async def end_sign_in(tx: Tx, scope: PlatformScope, sign_in_id: SignInId, at: datetime, reason: str) -> bool:
@@ -110,8 +115,10 @@ async def forget_tries(tx: Tx, scope: PlatformScope, subject: bytes) -> None:
     await tx.execute(delete(sign_in_tries).where(sign_in_tries.c.subject == subject))
 
 
-async def revoked_since(tx: Tx, scope: PlatformScope, since: datetime) -> list[SignInId]:
-    query = select(sign_ins.c.id).where(sign_ins.c.ended_at > since).order_by(sign_ins.c.id)
+async def ended_early(tx: Tx, scope: PlatformScope, now: datetime) -> list[SignInId]:
+    """Ended, while access tokens of them are still around."""
+    early = (sign_ins.c.tokens_until > now, sign_ins.c.ended_at.is_not(None))
+    query = select(sign_ins.c.id).where(*early).order_by(sign_ins.c.id)
     return [SignInId(row.id) for row in await tx.execute(query)]
 
 

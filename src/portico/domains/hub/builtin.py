@@ -74,16 +74,16 @@ ROOMS = (
 BEHIND_GATEWAY = frozenset({"portico-gateway", "portico-models", "portico-routing"})
 
 
-def rooms(scope: OrgScope) -> list[Service]:
-    return [_service(scope, room) for room in ROOMS]
+def rooms(scope: OrgScope, gateways: int | None) -> list[Service]:
+    return [_service(scope, room, gateways) for room in ROOMS]
 
 
-def find(scope: OrgScope, name: str) -> Service | None:
-    return next((_service(scope, room) for room in ROOMS if room.name == name), None)
+def find(scope: OrgScope, name: str, gateways: int | None = None) -> Service | None:
+    return next((_service(scope, room, gateways) for room in ROOMS if room.name == name), None)
 
 
-def matching(scope: OrgScope, wanted: ServiceFilter) -> list[Service]:
-    return [service for service in rooms(scope) if _matches(service, wanted)]
+def matching(scope: OrgScope, wanted: ServiceFilter, gateways: int | None) -> list[Service]:
+    return [service for service in rooms(scope, gateways) if _matches(service, wanted)]
 
 
 def status_of(name: str, gateways: int | None) -> ServiceStatus:
@@ -95,7 +95,7 @@ def status_of(name: str, gateways: int | None) -> ServiceStatus:
     return "healthy" if gateways else "unhealthy"
 
 
-def _service(scope: OrgScope, room: Room) -> Service:
+def _service(scope: OrgScope, room: Room, gateways: int | None) -> Service:
     service_id = ServiceId(f"svc_{room.name}")
     return Service(
         id=service_id,
@@ -120,7 +120,7 @@ def _service(scope: OrgScope, room: Room) -> Service:
         created_by="system",
         created_at=_SINCE,
         updated_at=_SINCE,
-        status=status_of(room.name, None),
+        status=status_of(room.name, gateways),
         versions=(Version(VersionId(f"ver_{room.name}"), service_id, __version__, 100, "active"),),
     )
 

@@ -1,18 +1,24 @@
 """What other rooms may ask of the hub."""
 
+from portico.domains.hub.health import HealthStatus, check_health
+from portico.domains.hub.leases import expire_leases
 from portico.domains.hub.model import Credential, Method, Price, Service, ServiceDraft, ServiceRoute, VersionRoute
 from portico.domains.hub.route_store import load_routes as snapshot_services
-from portico.domains.hub.service import create_service, find_service
+from portico.domains.hub.service import create_service, find_service, list_services
 
 __all__ = [
     "Credential",
+    "HealthStatus",
     "Method",
     "Price",
     "Service",
     "ServiceDraft",
     "ServiceRoute",
     "VersionRoute",
+    "check_health",
     "create_service",
+    "expire_leases",
     "find_service",
+    "list_services",
     "snapshot_services",
 ]

@@ -77,15 +77,17 @@ async def find_service(scope: OrgScope, name: str, deps: Deps) -> Service:
     return service
 
 
-async def list_services(scope: OrgScope, wanted: ServiceFilter, sort: str, ask: PageAsk, deps: Deps) -> Page[Service]:
-    """Stored and built-in services in one order."""
+async def list_services(
+    scope: OrgScope, wanted: ServiceFilter, sort: str, ask: PageAsk, deps: Deps, gateways: int | None = None
+) -> Page[Service]:
+    """Stored and built-in services in one order; `gateways` is how many are linked, None when nobody can tell."""
     if sort not in SORTS:
         raise InvalidInput("sort", f"must be one of {', '.join(SORTS)}")
     after = None if ask.cursor is None else _checked(ask.cursor.after, sort)
     async with deps.read() as tx:
         stored = await store.page_of_services(tx, scope, wanted, sort, _typed(after, sort), ask.page_size + 1)
         total = await store.count_services(tx, scope, wanted)
-    fixed = builtin.matching(scope, wanted)
+    fixed = builtin.matching(scope, wanted, gateways)
     descending = sort.startswith("-")
     beyond = [
         each

@@ -1,6 +1,6 @@
 """The listening door: which exchange belongs to which handler, and the ids every request gets."""
 
-import os
+import random
 import re
 import time
 from ipaddress import ip_address, ip_network
@@ -73,7 +73,7 @@ class GatewayDoor:
         path = head.path
         address = self._client_address(connection, head)
         if not path.startswith((b"/v1/", b"/svc/")):
-            return InsideCall(self.gate, self._control, address, correlation_of(head), traceparent_of(head))
+            return InsideCall(self.gate, self._control, address, correlation_of(head, ids.ulid()), traceparent_of(head))
         raw = self._raw(head, address, "http" if path.startswith(http.PREFIX) else "openai")
         try:
             if raw.dialect == "http":
@@ -98,12 +98,13 @@ class GatewayDoor:
     def _raw(self, head: Head, address: str, dialect: DialectName) -> RawCall:
         now_us = time.time_ns() // 1000
         traceparent = traceparent_of(head)
+        mark = ids.ulid(now_us // 1000)
         return RawCall(
-            id="call_" + ids.ulid(now_us // 1000),
+            id="call_" + mark,
             dialect=dialect,
             head=head,
             address=address,
-            correlation_id=correlation_of(head),
+            correlation_id=correlation_of(head, mark),
             trace_id=traceparent[3:35].decode(),
             traceparent=traceparent,
             began_ns=0,
@@ -146,20 +147,21 @@ class RefusedCall(GovernedCall):
         return False
 
 
-def correlation_of(head: Head) -> str:
+def correlation_of(head: Head, mark: str) -> str:
+    """The client's own id when it is sane, else one made from `mark`."""
     given = head.get(b"x-request-id")
     if given is not None and _SANE_ID.fullmatch(given):
         return given.decode()
-    return "req-" + ids.ulid()
+    return "req-" + mark
 
 
 def traceparent_of(head: Head) -> bytes:
     """The caller's trace with a span of ours, or a new trace."""
     given = head.get(b"traceparent")
     if given is not None and _TRACEPARENT.fullmatch(given):
-        return given[:36] + os.urandom(8).hex().encode() + given[52:]
-    return b"00-%b-%b-01" % (new_trace_id(), os.urandom(8).hex().encode())
+        return b"%b%016x%b" % (given[:36], random.getrandbits(64) | 1, given[52:])
+    return b"00-%b-%016x-01" % (new_trace_id(), random.getrandbits(64) | 1)
 
 
 def new_trace_id() -> bytes:
-    return os.urandom(16).hex().encode()
+    return b"%032x" % (random.getrandbits(128) | 1)

@@ -212,6 +212,9 @@ class Forward:
     def answer_broken(self, error: UpstreamBroken) -> None:
         self._lost(error)
 
+    def answer_paused(self) -> None:
+        """Nothing of an answer is held here."""
+
     def upgraded(self, headers: list[Header], rest: bytes) -> None:
         if self._breaker is not None:
             self._breaker.succeeded(time.monotonic())
@@ -303,15 +306,13 @@ def request_head_tail(routed: RoutedCall) -> bytes:
     raw, service = admitted.known.raw, admitted.service
     head = raw.head
     hidden = service.credential_name
-    named = connection_options(head.get(b"connection"))
+    named = connection_options(head.lowered.get(b"connection"))
+    stopped = STOPPED_IN_MODEL_CALLS if raw.dialect == "openai" else STOPPED
     lines: list[bytes] = []
     for name, value in head.headers:
         low = name.lower()
-        if low in HOP_BY_HOP or low in SAID_BY_US_UPSTREAM or low == hidden or low in named or low in OUR_KEYS:
-            continue
-        if raw.dialect == "openai" and low == b"accept-encoding":
-            continue
-        lines.append(b"%b: %b\r\n" % (name, value))
+        if low not in stopped and low != hidden and low not in named:
+            lines.append(b"%b: %b\r\n" % (name, value))
     lines.append(service.credential_header)
     lines.append(b"X-Request-Id: %b\r\ntraceparent: %b\r\n" % (raw.correlation_id.encode(), raw.traceparent))
     if raw.address:
@@ -333,3 +334,5 @@ def request_head_tail(routed: RoutedCall) -> bytes:
 
 # Headers that speak to Portico and end here.
 OUR_KEYS = frozenset({b"x-api-key", b"api-key", b"x-portico-version", b"idempotency-key", b"x-portico-call"})
+STOPPED = HOP_BY_HOP | SAID_BY_US_UPSTREAM | OUR_KEYS
+STOPPED_IN_MODEL_CALLS = STOPPED | {b"accept-encoding"}

@@ -164,6 +164,9 @@ class InsideCall:
             )
         )
 
+    def answer_paused(self) -> None:
+        """Nothing of an answer is held here."""
+
     def upgraded(self, headers: list[Header], rest: bytes) -> None:
         self._relay.upgraded(headers, rest)
 

@@ -26,6 +26,7 @@ class GovernedCall:
 
     __slots__ = (
         "_admitted",
+        "_ask",
         "_cache_key",
         "_done",
         "_forward",
@@ -50,6 +51,7 @@ class GovernedCall:
         self._forward: Forward | None = None
         self._relay: Relay | None = None
         self._meter: openai.AnswerMeter | openai.StreamMeter | None = None
+        self._ask: openai.Ask | None = None
         self._cache_key: bytes | None = None
         self._idempotency: bytes | None = None
         self._done = False
@@ -126,7 +128,7 @@ class GovernedCall:
 
     def _read_model_call(self, body: bytes) -> None:
         raw = self.raw
-        ask = openai.read_ask(body)
+        self._ask = ask = openai.read_ask(body)
         raw.name = raw.model = ask.model
         raw.bounded_output = raw.upstream_path.startswith(b"/chat")
         raw.streamed = bool(ask.stream) and raw.bounded_output
@@ -156,9 +158,9 @@ class GovernedCall:
         raw = self.raw
         assert raw.body is not None  # noqa: S101
         asked_bytes = len(raw.body)
-        if raw.bounded_output:
+        if raw.bounded_output and self._ask is not None:
             bound = output_bound(raw, admitted.service) if admitted.holds else None
-            raw.body = openai.with_additions(raw.body, openai.read_ask(raw.body), output_bound=bound)
+            raw.body = openai.with_additions(raw.body, self._ask, output_bound=bound)
         if raw.streamed:
             self._meter = openai.StreamMeter(asked_bytes, hide_usage=not raw.wants_usage)
         else:
@@ -204,11 +206,8 @@ class GovernedCall:
 
     def answer_lines(self, status: int) -> bytes:
         raw = self.raw
-        lines = b"X-Request-Id: %b\r\ntraceparent: %b\r\nX-Portico-Call: %b\r\n" % (
-            raw.correlation_id.encode(),
-            raw.traceparent,
-            raw.id.encode(),
-        )
+        ids = (raw.correlation_id.encode(), raw.traceparent, raw.id.encode())
+        lines = b"X-Request-Id: %b\r\ntraceparent: %b\r\nX-Portico-Call: %b\r\n" % ids
         if status >= 400:
             lines += b"X-Portico-Origin: upstream\r\n"
         return lines + self._rate_lines()

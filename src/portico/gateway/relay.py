@@ -84,7 +84,7 @@ class Relay:
             low = name.lower()
             if low == b"connection":
                 named = connection_options(value)
-            if low in HOP_BY_HOP or low == b"content-length" or low in named or low in SAID_BY_US:
+            if low in STOPPED or low in named:
                 continue
             if low == b"content-type" and value.startswith(b"text/event-stream"):
                 self.streamed = True
@@ -119,6 +119,9 @@ class Relay:
 
     def answer_broken(self, error: UpstreamBroken) -> None:
         self.forward.answer_broken(error)
+
+    def answer_paused(self) -> None:
+        self.exchange.flush()
 
     def failed(self, refusal: Refusal) -> None:
         self.forward.finished = True
@@ -187,6 +190,7 @@ class Relay:
 SAID_BY_US = frozenset(
     {b"x-request-id", b"traceparent", b"x-portico-call", b"x-portico-origin", b"x-portico-cost-microusd"}
 )
+STOPPED = HOP_BY_HOP | SAID_BY_US | {b"content-length"}
 _NOTHING: frozenset[bytes] = frozenset()
 MOST_KEPT_BYTES = 1024 * 1024
 # Longest silence inside an answer; set once from the settings at start.

@@ -2,6 +2,8 @@
 
 import time
 
+import msgspec
+
 from portico.domains.limits.ledger import Hold, Spend, release, settle
 from portico.domains.usage.model import CallLine, Charge, Stage, Verdict
 from portico.gateway.admit import cost_of
@@ -34,14 +36,8 @@ def settle_refused(
         return
     now_ns = time.perf_counter_ns()
     took_us = (now_ns - raw.began_ns) // 1000
-    line = _line(
-        raw, known, admitted, verdict="refused", status=row.status, took_us=took_us, snapshot_version=gate.view.version
-    )
-    gate.journal.write_soon(
-        _with(
-            line, reason=row.name, message=refusal.message, added_us=took_us, stages=_stages(raw, marks, None, now_ns)
-        )
-    )
+    line = _unsent_line(gate, known, admitted, "refused", row.status, took_us, _stages(raw, marks, None, now_ns))
+    gate.journal.write_soon(msgspec.structs.replace(line, reason=row.name, message=refusal.message))
     gate.journal_grew()
 
 
@@ -52,24 +48,9 @@ def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, ma
     now_ns = time.perf_counter_ns()
     took_us = (now_ns - raw.began_ns) // 1000
     gate.stats.count("allowed", admitted.service.entry.kind, status)
-    line = _line(
-        raw,
-        admitted.known,
-        admitted,
-        verdict="allowed",
-        status=status,
-        took_us=took_us,
-        snapshot_version=gate.view.version,
-    )
+    line = _unsent_line(gate, admitted.known, admitted, "allowed", status, took_us, _stages(raw, marks, None, now_ns))
     gate.journal.write_soon(
-        _with(
-            line,
-            cached=True,
-            added_us=took_us,
-            bytes_out=size,
-            charges=_charges(admitted.holds),
-            stages=_stages(raw, marks, None, now_ns),
-        )
+        msgspec.structs.replace(line, cached=True, bytes_out=size, charges=_charges(admitted.holds))
     )
     gate.journal_grew()
 
@@ -82,59 +63,74 @@ def settle_call(
     verdict: Verdict,
     refusal: Refusal | None,
     marks: Marks,
-) -> int:
-    """Charge what the call used and record it; answers the cost in µUSD."""
-    raw, service, forward = admitted.known.raw, admitted.service, relay.forward
-    answered = relay.status > 0
-    cost = cost_of(service, usage.tokens_in, usage.tokens_out) if answered and _charged(relay.status) else 0
-    tokens = usage.tokens_in + usage.tokens_out if cost or answered else 0
-    # A call that never got an answer releases its hold; it still counts as a call made, because it was.
-    settle(admitted.holds, Spend(cost, tokens, 1) if answered else Spend(0, 0, 0))
-    marks.ended = now_ns = time.perf_counter_ns()
-    took_us = (now_ns - raw.began_ns) // 1000
-    status = relay.status or (refusal.row.status if refusal else 499)
-    gate.stats.count(verdict, service.entry.kind, status)
-    gate.stats.observe(took_us, _added_us(raw, relay, now_ns), marks, raw.began_ns, forward.sent_ns)
-    line = _line(
-        raw,
-        admitted.known,
-        admitted,
-        verdict=verdict,
-        status=status,
-        took_us=took_us,
-        snapshot_version=gate.view.version,
-    )
+) -> None:
+    """Charge what the call used and record it.
+
+    A call that never got an answer releases its holds; one that was answered counts, even when the answer was an error.
+    """
+    known, service, forward, status = admitted.known, admitted.service, relay.forward, relay.status
+    raw, who, entry = known.raw, known.who, admitted.service.entry
+    # An answer that says the service did not do it costs nothing.
+    cost = cost_of(service, usage.tokens_in, usage.tokens_out) if 0 < status < 400 else 0
+    if admitted.holds:
+        settle(admitted.holds, Spend(cost, usage.tokens_in + usage.tokens_out) if status else NOTHING)
+    now_ns = time.perf_counter_ns()
+    took_us, added_us = (now_ns - raw.began_ns) // 1000, _added_us(raw, relay, now_ns)
+    if not status:
+        status = refusal.row.status if refusal is not None else CLIENT_LEFT
+    gate.stats.count(verdict, entry.kind, status)
+    gate.stats.observe(took_us, added_us, marks, raw.began_ns, forward.sent_ns)
     target = forward.target
     gate.journal.write_soon(
-        _with(
-            line,
+        CallLine(
+            id=raw.id,
+            at_us=raw.began_us,
+            org_id=who.org_id,
+            scope=who.scope,
+            principal_kind=who.kind,  # type: ignore[arg-type]
+            principal_id=who.id,
+            principal_name=who.name,
+            service_id=entry.id,
+            service=entry.name,
+            service_kind=entry.kind,
+            dialect=raw.dialect,
+            method=raw.head.method.decode(),
+            path=raw.head.path.decode("latin-1"),
+            verdict=verdict,
+            status=status,
+            snapshot_version=gate.view.version,
+            correlation_id=raw.correlation_id,
+            trace_id=raw.trace_id,
+            duration_us=took_us,
             version=target.version,
             endpoint=target.url,
             endpoint_id=target.endpoint_id,
             canary=target.canary,
-            reason=refusal.row.name if refusal else None,
-            message=refusal.message if refusal else None,
+            model=raw.model,
+            reason=None if refusal is None else refusal.row.name,
+            message=None if refusal is None else refusal.message,
             streamed=relay.streamed,
             attempts=forward.attempts,
-            added_us=_added_us(raw, relay, now_ns),
+            added_us=added_us,
             first_byte_us=(relay.first_byte_ns - raw.began_ns) // 1000 if relay.first_byte_ns else None,
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
             tokens_estimated=usage.estimated,
             cost_microusd=cost,
+            reserved_microusd=admitted.bound.money_microusd if admitted.holds else 0,
             bytes_in=relay.bytes_in or len(raw.body or b""),
             bytes_out=relay.bytes_out,
             charges=_charges(admitted.holds),
             stages=_stages(raw, marks, relay, now_ns),
+            address=raw.address,
         )
     )
-    gate.journal_grew()
-    return cost
+    gate.on_journal_grew()
 
 
-def _charged(status: int) -> bool:
-    """An answer that says the service did not do it costs nothing."""
-    return status < 400
+NOTHING = Spend(0, 0, 0)
+# The status that proxies use for a client that left before its answer.
+CLIENT_LEFT = 499
 
 
 def _kind(raw: RawCall, admitted: AdmittedCall | None) -> str:
@@ -172,43 +168,44 @@ def _stages(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> tup
     return tuple(stages)
 
 
-def _line(
-    raw: RawCall,
+def _unsent_line(
+    gate: Gate,
     known: KnownCall,
     admitted: AdmittedCall | None,
-    *,
     verdict: Verdict,
     status: int,
     took_us: int,
-    snapshot_version: int,
-) -> dict[str, object]:
-    who = known.who
-    entry = admitted.service.entry if admitted is not None else None
-    return {
-        "id": raw.id,
-        "at_us": raw.began_us,
-        "org_id": who.org_id,
-        "scope": who.scope,
-        "principal_kind": who.kind,
-        "principal_id": who.id,
-        "principal_name": who.name,
-        "service_id": entry.id if entry else "",
-        "service": entry.name if entry else raw.name,
-        "service_kind": entry.kind if entry else _kind(raw, None),
-        "dialect": raw.dialect,
-        "method": raw.head.method.decode(),
-        "path": raw.head.path.decode("latin-1"),
-        "verdict": verdict,
-        "status": status,
-        "snapshot_version": snapshot_version,
-        "correlation_id": raw.correlation_id,
-        "trace_id": raw.trace_id,
-        "duration_us": took_us,
-        "model": raw.model,
-        "reserved_microusd": admitted.bound.money_microusd if admitted and admitted.holds else 0,
-        "address": raw.address or None,
-    }
-
-
-def _with(line: dict[str, object], **more: object) -> CallLine:
-    return CallLine(**line, **more)  # type: ignore[arg-type]
+    stages: tuple[Stage, ...],
+) -> CallLine:
+    """The record of a call that Portico answered by itself; all of its time is ours."""
+    raw, who = known.raw, known.who
+    entry = None if admitted is None else admitted.service.entry
+    return CallLine(
+        id=raw.id,
+        at_us=raw.began_us,
+        org_id=who.org_id,
+        scope=who.scope,
+        principal_kind=who.kind,  # type: ignore[arg-type]
+        principal_id=who.id,
+        principal_name=who.name,
+        service_id="" if entry is None else entry.id,
+        service=raw.name if entry is None else entry.name,
+        service_kind=_kind(raw, admitted),
+        dialect=raw.dialect,
+        method=raw.head.method.decode(),
+        path=raw.head.path.decode("latin-1"),
+        verdict=verdict,
+        status=status,
+        snapshot_version=gate.view.version,
+        correlation_id=raw.correlation_id,
+        trace_id=raw.trace_id,
+        duration_us=took_us,
+        added_us=took_us,
+        model=raw.model,
+        reserved_microusd=admitted.bound.money_microusd if admitted is not None and admitted.holds else 0,
+        bytes_in=len(raw.body or b""),
+        # What was held is released, and the journal says so: its reservation line must not lapse.
+        charges=() if admitted is None else _charges(admitted.holds),
+        stages=stages,
+        address=raw.address,
+    )

@@ -33,8 +33,10 @@ class Ask(msgspec.Struct):
     @property
     def output_max(self) -> int | None:
         """The caller's own bound. When both are given, the service may follow either, so the larger one counts."""
-        given = [each for each in (self.max_tokens, self.max_completion_tokens) if each is not None]
-        return max(given) if given else None
+        first, second = self.max_tokens, self.max_completion_tokens
+        if first is None or second is None:
+            return second if first is None else first
+        return max(first, second)
 
     @property
     def wants_usage(self) -> bool:
@@ -57,7 +59,8 @@ def read_ask(body: bytes) -> Ask:
         raise InvalidInput("model", "must be a model's name")
     if ask.n is not None and not 1 <= ask.n <= MOST_CHOICES:
         raise InvalidInput("n", f"must be between 1 and {MOST_CHOICES}")
-    if ask.output_max is not None and not 0 <= ask.output_max <= MOST_OUTPUT:
+    output_max = ask.output_max
+    if output_max is not None and not 0 <= output_max <= MOST_OUTPUT:
         raise InvalidInput("max_tokens", f"must be between 0 and {MOST_OUTPUT}")
     return ask
 

@@ -50,6 +50,7 @@ class Exchange:
         "_chunked_answer",
         "_collecting",
         "_gone",
+        "_out",
         "_over",
         "_sink",
         "answer_started",
@@ -65,6 +66,7 @@ class Exchange:
     def __init__(self, connection: "Connection", head: Head, handler: Handler) -> None:
         self.connection, self.head, self.handler = connection, head, handler
         self._body: list[bytes] = []
+        self._out: list[bytes] = []
         self._body_bytes = 0
         self._sink: BodySink | None = None
         self.trailers: list[Header] = []
@@ -203,21 +205,28 @@ class Exchange:
         elif self.head.http10:
             lines.append(b"Connection: keep-alive\r\n")
         lines.append(b"\r\n")
-        self.connection.write(b"".join(lines))
+        self._out += lines
 
     def write(self, chunk: bytes) -> None:
+        """Held until `flush`: what one read from the service brought leaves in one write."""
         if self._chunked_answer:
-            self.connection.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            self._out.append(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         else:
-            self.connection.write(chunk)
+            self._out.append(chunk)
+
+    def flush(self) -> None:
+        out = self._out
+        if out and not self.finished:
+            self._out = []
+            self.connection.write(b"".join(out) if len(out) > 1 else out[0])
 
     def end_answer(self, trailers: list[Header]) -> None:
         if self._chunked_answer:
             if trailers:
-                lines = [b"0\r\n", *(b"%b: %b\r\n" % trailer for trailer in trailers), b"\r\n"]
-                self.connection.write(b"".join(lines))
+                self._out += [b"0\r\n", *(b"%b: %b\r\n" % trailer for trailer in trailers), b"\r\n"]
             else:
-                self.connection.write(b"0\r\n\r\n")
+                self._out.append(b"0\r\n\r\n")
+        self.flush()
         self._finish(keep=self._ends_cleanly)
 
     def break_answer(self) -> None:

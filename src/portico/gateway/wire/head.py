@@ -1,5 +1,6 @@
 """Message heads: what is refused as ambiguous, what may travel on, and how heads are written."""
 
+import re
 from http import HTTPStatus
 from typing import Final
 
@@ -100,10 +101,9 @@ def examine(head: Head, *, wants_upgrade: bool) -> tuple[str, str] | None:
         return "BAD_REQUEST", "An HTTP/1.1 request needs a Host header."
     if not head.target.startswith(b"/"):
         return "BAD_REQUEST", "The request target must be a path."
-    if not _visible(head.target):
+    if _VISIBLE(head.target) is None:
         return "BAD_REQUEST", "The request target holds characters that must be percent-encoded."
-    host = head.lowered.get(b"host", b"")
-    if not all(33 <= byte <= 126 and byte not in b'/\\@?#"<>' for byte in host):
+    if _HOST(head.lowered.get(b"host", b"")) is None:
         return "BAD_REQUEST", "The Host header is not a host name."
     return _examine_framing(head, wants_upgrade=wants_upgrade)
 
@@ -139,14 +139,16 @@ _ONCE: Final = frozenset(
 )
 
 
-def _visible(target: bytes) -> bool:
-    return (target.isascii() and target.isalnum()) or not any(byte <= 32 or byte >= 127 for byte in target)
+_VISIBLE: Final = re.compile(rb"[!-~]+").fullmatch
+_HOST: Final = re.compile(rb"[!$-.0-;=A-\[\]-~]*").fullmatch
+_NOTHING: Final[frozenset[bytes]] = frozenset()
+_NAMES_NOTHING: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 
 
 def connection_options(value: bytes | None) -> frozenset[bytes]:
     """Header names that `Connection:` declares hop-by-hop for this message."""
-    if value is None:
-        return frozenset()
+    if value is None or value in _NAMES_NOTHING:
+        return _NOTHING
     return frozenset(part.strip().lower() for part in value.split(b","))
 
 

@@ -35,6 +35,10 @@ class Listener(Protocol):
 
     def answer_broken(self, error: UpstreamBroken) -> None: ...
 
+    def answer_paused(self) -> None:
+        """Everything that one read brought has been told."""
+        ...
+
     def upgraded(self, headers: list[Header], rest: bytes) -> None: ...
 
     def service_is_slow(self) -> None: ...
@@ -161,6 +165,8 @@ class UpstreamConnection(asyncio.Protocol):
                 self._head_bytes += len(data)
                 if self._head_bytes > MAX_HEAD_BYTES:
                     self._broken("The service's answer head is too large.")
+            elif self.listener is not None:
+                self.listener.answer_paused()
 
     def eof_received(self) -> bool:
         if self.tunnel is not None:

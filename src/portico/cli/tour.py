@@ -93,7 +93,7 @@ def take(url: str, kept: demo.Kept, api: Client) -> list[Outcome]:
         by = {demo.CLIENT_KEY: client, demo.BURST_KEY: burst, demo.FRUGAL_KEY: frugal}
         wait_until_known(client)
         sent = [(stop, stop.send(by[stop.by])) for stop in stops()]
-    return [_outcome(stop, each, read_back(api, each.call_id)) for stop, each in sent]
+    return [judge(stop, each, read_back(api, each.call_id)) for stop, each in sent]
 
 
 def read_back(api: Client, call_id: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def read_back(api: Client, call_id: str) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def _outcome(stop: Stop, sent: Sent, record: dict[str, Any]) -> Outcome:
+def judge(stop: Stop, sent: Sent, record: dict[str, Any]) -> Outcome:
     """What the client saw and what was recorded must both be what should happen."""
     expected = {
         "verdict": stop.verdict,

@@ -6,7 +6,6 @@ The schema is made once per worker; each test gets a copy of the SQLite file, or
 import base64
 import importlib
 import logging
-import os
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -94,25 +93,24 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _own_postgres(request: pytest.FixtureRequest, purpose: str) -> Iterator[str]:
+def _borrow_postgres(request: pytest.FixtureRequest) -> Iterator[str]:
     server = request.config.stash[_postgres_server]
     if not server:
         pytest.skip(_NO_POSTGRES)
-    name = f"portico_{purpose}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-    yield postgres_server.create_database(server, name)
-    postgres_server.drop_database(server, name)
+    with postgres_server.borrow_database(server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def postgres_database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of this worker's own, empty PostgreSQL database, dropped at the end."""
-    yield from _own_postgres(request, "test")
+    """The URL of this worker's own, empty PostgreSQL database."""
+    yield from _borrow_postgres(request)
 
 
 @pytest.fixture(scope="session")
 def postgres_spare(request: pytest.FixtureRequest) -> Iterator[str]:
     """Another one, for tests that make and drop the tables themselves."""
-    yield from _own_postgres(request, "spare")
+    yield from _borrow_postgres(request)
 
 
 @pytest.fixture(scope="session")

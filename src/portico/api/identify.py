@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portico.domains.tenancy import public as tenancy
 from portico.domains.tenancy.model import Identity
-from portico.kernel.errors import BadKey, MissingCredentials
+from portico.kernel.errors import BadKey, MissingCredentials, Refusal
 from portico.platform.deps import Deps
 
 Authenticate = Callable[[Deps, str, str | None], Awaitable[Identity]]
@@ -24,6 +24,8 @@ PUBLIC = frozenset(
         ("POST", f"{API}/auth/invitations/accept"),
     }
 )
+# Signing out uses the access token if it still holds, and must not fail when it no longer does.
+_TOLERANT = (("POST", f"{API}/auth/sign-out"),)
 _MOST_CREDENTIAL_CHARS = 8192
 
 
@@ -40,14 +42,26 @@ class Identify:
         state = scope["state"]
         state["address"] = address = client_address(scope)
         state["identity"] = state["scope"] = None
-        if scope["path"].startswith(API) and (scope["method"], scope["path"]) not in PUBLIC:
+        if scope["path"].startswith(API):
+            identity = await self._identity(scope, address)
+            if identity is not None:
+                state["identity"], state["scope"] = identity, identity.scope
+        await self.app(scope, receive, send)
+
+    async def _identity(self, scope: Scope, address: str | None) -> Identity | None:
+        asked = (scope["method"], scope["path"])
+        if asked in PUBLIC and asked not in _TOLERANT:
+            return None
+        try:
             credential = _bearer(Headers(scope=scope).get("authorization"))
             if credential:
-                identity = await self.authenticate(self.door.state.deps, credential, address)
-                state["identity"], state["scope"] = identity, identity.scope
-            elif self._is_served(scope):
-                raise MissingCredentials
-        await self.app(scope, receive, send)
+                return await self.authenticate(self.door.state.deps, credential, address)
+        except Refusal:
+            if asked not in _TOLERANT:
+                raise
+        if asked not in PUBLIC and self._is_served(scope):
+            raise MissingCredentials
+        return None
 
     def _is_served(self, scope: Scope) -> bool:
         """An unknown path is 404 for everybody; only what exists asks for a credential."""

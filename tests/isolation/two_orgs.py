@@ -1,0 +1,146 @@
+"""Two orgs in one installation: one with something of everything, and a stranger who is an admin, but of the other."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from sqlalchemy import select
+
+from portico.domains.tenancy import public as tenancy
+from portico.domains.usage import public as usage
+from portico.kernel.ids import OrgId
+from portico.platform.db import metadata
+from portico.platform.deps import Deps
+from tests.usage import journals
+
+API = "/api/v1"
+PASSWORD = "correct horse battery staple"
+# Rows that belong to nobody's lists: counters and what the gateways' books are kept with.
+NOT_LISTED = {
+    "org_sequences",
+    "audit_heads",
+    "budget_use",
+    "call_totals",
+    "open_reservations",
+    "ws_tickets",
+    "sign_ins",
+}
+
+
+@dataclass
+class Org:
+    """`known` maps a path parameter to what the org has for it."""
+
+    id: str
+    owner: str
+    known: dict[str, str] = field(default_factory=dict)
+
+
+class Person:
+    def __init__(self, client: httpx2.AsyncClient, token: str | None) -> None:
+        self._client, self._token = client, token
+
+    async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx2.Response:
+        # The jar would carry one person's refresh cookie into the next one's request.
+        self._client.cookies.clear()
+        headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
+        return await self._client.request(method, API + path, json=body, headers=headers, **more)
+
+    async def get_done(self, method: str, path: str, body: Any = None) -> Any:
+        response = await self.ask(method, path, body)
+        assert response.status_code < 300, f"{method} {path}: {response.text}"
+        return response.json() if response.content else None
+
+
+async def sign_in(client: httpx2.AsyncClient, email: str) -> Person:
+    done = await Person(client, None).get_done("POST", "/auth/sign-in", {"email": email, "password": PASSWORD})
+    return Person(client, done["access_token"])
+
+
+async def found_platform(deps: Deps, client: httpx2.AsyncClient) -> tuple[str, Person]:
+    """The installation's superadmin, who belongs to neither org."""
+    seeded = await tenancy.seed_owner(deps, "Otter", "otter", "ole@otter.example", "Ole Otter", PASSWORD)
+    return seeded.person_id, await sign_in(client, "ole@otter.example")
+
+
+async def found_org(client: httpx2.AsyncClient, superadmin: Person, name: str, owner: str) -> tuple[Org, Person]:
+    """A new org and its owner: every permission there is, but only inside it."""
+    body = {"name": name, "slug": name.lower(), "owner_email": f"{owner.lower()}@{name.lower()}.example"}
+    founded = await superadmin.get_done("POST", "/orgs", body)
+    accept = {"token": founded["invitation_token"], "name": f"{owner} {name}", "password": PASSWORD}
+    accepted = await Person(client, None).get_done("POST", "/auth/invitations/accept", accept)
+    return Org(founded["id"], accepted["me"]["person"]["id"]), Person(client, accepted["access_token"])
+
+
+async def furnish(org: Org, owner: Person, deps: Deps) -> None:
+    """Something of everything that an org can have."""
+    key = await owner.get_done("POST", "/keys", {"name": "zebra-bot", "permissions": ["services.call"]})
+    await owner.get_done("POST", "/secrets", {"name": "zebra-secret", "value": "stripes-stripes"})
+    await owner.get_done("POST", "/scopes", {"name": "ZEBRA-LAB", "description": "zebra experiments"})
+    draft = {
+        "name": "zebra-pricing",
+        "kind": "http",
+        "url": "http://127.0.0.1:9",
+        "description": "zebra prices",
+        "visibility": "org",
+        "credential": {"secret_name": "zebra-secret"},
+        "methods": [{"name": "zebra_quote", "path": "/quote"}],
+    }
+    service = await owner.get_done("POST", "/services", draft)
+    hidden = await owner.get_done("POST", "/services", {**draft, "name": "zebra-hidden", "visibility": "restricted"})
+    lease = {"url": "http://127.0.0.1:10", "ttl_s": 600}
+    leased = await owner.get_done("POST", "/services/zebra-pricing/leases", lease)
+    limit = {"name": "zebra-limit", "subject_kind": "org", "rate": 10, "per_s": 1}
+    budget = {"name": "zebra-budget", "subject_kind": "org", "measure": "money", "window": "day", "limit": 1_000_000}
+    grant = {
+        "principal_kind": "key",
+        "principal_id": key["id"],
+        "resource_kind": "service",
+        "resource_id": hidden["id"],
+        "permission": "services.call",
+    }
+    invitation = {"email": "zack@zebra.example", "role": "viewer"}
+    org.known = {
+        "org_id": org.id,
+        "person_id": org.owner,
+        "key_id": key["id"],
+        "name": "zebra-pricing",
+        "version": "v1",
+        "endpoint_id": service["versions"][0]["endpoints"][0]["id"],
+        "lease_id": leased["lease_id"],
+        "limit_id": (await owner.get_done("POST", "/limits", limit))["id"],
+        "budget_id": (await owner.get_done("POST", "/budgets", budget))["id"],
+        "grant_id": (await owner.get_done("POST", "/grants", grant))["id"],
+        "invitation_id": (await owner.get_done("POST", "/invitations", invitation))["id"],
+        "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
+    }
+
+
+async def record_call(deps: Deps, org_id: OrgId, key_id: str, service_id: str) -> str:
+    """A call as a gateway would have written it down."""
+    line = journals.call(
+        org_id=org_id, principal_id=key_id, principal_name="zebra-bot", service_id=service_id, service="zebra-pricing"
+    )
+    journals.append(deps.settings.data_dir / "journal", journals.lines(journals.opening("e1"), line))
+    await usage.fold_journals(deps)
+    return line.id
+
+
+async def rows_of(deps: Deps, org_id: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table that belongs to the org."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    async with deps.read() as tx:
+        for table in metadata.sorted_tables:
+            if "org_id" in table.columns:
+                result = await tx.execute(select(table).where(table.c.org_id == org_id))
+                found[table.name] = sorted((tuple(row) for row in result), key=repr)
+    return found
+
+
+def words_of(rows: dict[str, list[tuple[Any, ...]]]) -> set[str]:
+    """The ids and names that must not leave the org; what every org has alike is left out."""
+    alike = {"v1", "ENTERPRISE", "DEVELOPMENT", "LOCAL-SANDBOX", "system"}
+    texts = {value for table in rows.values() for row in table for value in row if isinstance(value, str)}
+    return {
+        text for text in texts - alike if "zebra" in text.lower() or text.startswith(("org_", "per_", "key_", "svc_"))
+    }

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from portico.platform.settings import LogSettings, Sealed
@@ -115,16 +115,35 @@ class _GatewayNumbers(Collector):
     def __init__(self, read: Callable[[], Iterable[tuple[str, Mapping[str, float]]]]) -> None:
         self._read = read
 
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
         for gateway_id, numbers in self._read():
-            for key, number in numbers.items():
-                name = "portico_gateway_" + re.sub(r"\W", "_", key)
-                kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-                family = families.setdefault(name, kind(name, f"{key} as reported by the gateway.", labels=["gateway"]))
-                family.add_metric([gateway_id], number)
+            for sample, number in numbers.items():
+                name, labels = _parsed_sample(sample)
+                base, kind = _family_of(name)
+                family = families.setdefault(base, Metric(base, f"{base} as reported by the gateways.", kind))
+                family.add_sample(name, {"gateway": gateway_id, **labels}, number)
         yield from families.values()
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
+    def describe(self) -> Iterator[Metric]:
         # Nothing is known before a gateway reports; without this the registry would ask at registration.
         return iter(())
+
+
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+def _parsed_sample(sample: str) -> tuple[str, dict[str, str]]:
+    """`calls_total{kind="model"}` as its full name and its labels."""
+    name, _, labels = sample.partition("{")
+    return "portico_gateway_" + re.sub(r"\W", "_", name), dict(_LABEL.findall(labels))
+
+
+def _family_of(name: str) -> tuple[str, str]:
+    """The family a sample belongs to, and its type, by the endings that Prometheus gives them."""
+    for ending in ("_seconds_bucket", "_seconds_sum", "_seconds_count"):
+        if name.endswith(ending):
+            return name.removesuffix(ending) + "_seconds", "histogram"
+    if name.endswith("_total"):
+        return name.removesuffix("_total"), "counter"
+    return name, "gauge"

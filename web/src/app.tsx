@@ -17,9 +17,19 @@ const styles = {
 
 const rooms: RouteObject[] = [
   { index: true, lazy: async () => ({ Component: (await import("./rooms/home/home")).Home }) },
+  { path: "services", lazy: async () => ({ Component: (await import("./rooms/services/list")).ServiceList }) },
+  { path: "services/new", lazy: async () => ({ Component: (await import("./rooms/services/register")).Register }) },
+  { path: "services/:name", lazy: async () => ({ Component: (await import("./rooms/services/detail")).ServicePage }) },
   { path: "calls", lazy: async () => ({ Component: (await import("./rooms/calls/list")).CallList }) },
   { path: "calls/analytics", lazy: async () => ({ Component: (await import("./rooms/calls/analytics")).Analytics }) },
   { path: "calls/:id", lazy: async () => ({ Component: (await import("./rooms/calls/detail")).CallPage }) },
+  { path: "audit", lazy: async () => ({ Component: (await import("./rooms/audit/audit")).Audit }) },
+  { path: "keys", lazy: async () => ({ Component: (await import("./rooms/keys/keys")).Keys }) },
+  { path: "members", lazy: async () => ({ Component: (await import("./rooms/members/members")).Members }) },
+  { path: "budgets", lazy: async () => ({ Component: (await import("./rooms/budgets/room")).BudgetsAndLimits }) },
+  { path: "secrets", lazy: async () => ({ Component: (await import("./rooms/secrets/secrets")).Secrets }) },
+  { path: "settings", lazy: async () => ({ Component: (await import("./rooms/settings/settings")).Settings }) },
+  { path: "orgs", lazy: async () => ({ Component: (await import("./rooms/orgs/orgs")).Orgs }) },
   { path: "*", element: <Lost /> },
 ];
 

@@ -246,7 +246,7 @@ export interface Service {
   status: ServiceStatus;
   versions: ServiceVersion[];
   methods: ServiceMethod[];
-  timeout_s: number;
+  timeout_s: number | null;
   max_retries: number;
   cache_ttl_s: number;
   price: Price | null;

@@ -1,17 +1,27 @@
 import type { Call } from "../../api/types";
 
+const permission = "The key or person lacks a permission. Give it under Keys, Members, or as a grant on the service.";
 const steps: Record<string, string> = {
   RATE_LIMITED: "Wait for the time in Retry-After, or raise the limit under Budgets and limits.",
   BUDGET_EXHAUSTED: "Wait until the budget resets, or raise it under Budgets and limits.",
-  CIRCUIT_OPEN:
-    "The endpoint failed too often and rests. Look at the service; the breaker probes by itself, or reset it there.",
   BREAKER_OPEN:
     "The endpoint failed too often and rests. Look at the service; the breaker probes by itself, or reset it there.",
-  PERMISSION_DENIED: "The key or person lacks a permission. Give it under Keys, Members, or as a grant on the service.",
-  FORBIDDEN: "The key or person lacks a permission. Give it under Keys, Members, or as a grant on the service.",
-  SERVICE_NOT_FOUND: "No such service is visible in this org and scope. Check the name and the scope of the key.",
-  TIMEOUT: "The service did not answer in time. Look at its health, or allow it more time.",
+  NOT_AUTHORIZED: permission,
+  SERVICE_NOT_ALLOWED: "Add the service to those the key may call, under Keys.",
+  ROLE_REQUIRED: permission,
+  ORG_SUSPENDED: "Ask the operator of this installation to resume the org.",
+  MISSING_CREDENTIALS: "Send the key in the header Authorization: Bearer.",
+  BAD_KEY: "Check the key the client sends; make a new one under Keys if it was revoked.",
+  EXPIRED: "Rotate the key under Keys, or sign in again.",
+  NOT_FOUND: "No such service is visible in this org and scope. Check the name and the scope of the key.",
+  ROUTE_NOT_FOUND: "No such service is visible in this org and scope. Check the name and the scope of the key.",
+  BAD_VERSION: "Ask for a version that is active; the service's page lists them.",
+  NO_ENDPOINT: "Give the service an endpoint that is healthy and has a weight above zero.",
+  TOO_MANY_WAITING: "Send fewer calls at once, or give the service more endpoints.",
+  EGRESS_REFUSED: "The address of the endpoint is not allowed. Choose another, or allow it in the settings.",
   UPSTREAM_TIMEOUT: "The service did not answer in time. Look at its health, or allow it more time.",
+  UPSTREAM_UNREACHABLE: "Check that the service runs and that Portico can reach its address.",
+  UPSTREAM_BROKEN: "The service broke off or answered something that is not HTTP. Look at its own log.",
 };
 
 /** What somebody can do about a verdict. */

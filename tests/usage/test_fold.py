@@ -224,7 +224,7 @@ def test_a_torn_last_line_of_a_closed_epoch_is_dropped_at_every_byte(tmp_path: P
 
 @pytest.mark.parametrize(
     "bad",
-    [b"{\n", b"\n", b"\xff\xfe\n", b'{"t":"call"}\n', b"[]\n", b'{"t":"other"}\n', b'"\\ud800"\n'],
+    [b"{\n", b" \n", b"\xff\xfe\n", b'{"t":"call"}\n', b"[]\n", b'{"t":"other"}\n', b'"\\ud800"\n'],
     ids=repr,
 )
 async def test_a_corrupt_line_costs_that_line_alone(deps: Deps, journal_dir: Path, bad: bytes) -> None:
@@ -233,6 +233,12 @@ async def test_a_corrupt_line_costs_that_line_alone(deps: Deps, journal_dir: Pat
     status = await fold_journals(deps)
     assert (status.calls, status.skipped) == (2, 1)
     assert await ids_of(deps) == sorted([before.id, after.id])
+
+
+async def test_an_empty_line_means_nothing(deps: Deps, journal_dir: Path) -> None:
+    append(journal_dir, b"\n" + lines(call()) + b"\n\n")
+    status = await fold_journals(deps)
+    assert (status.calls, status.skipped) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,9 @@ def _decode(found: _Found, name: str, at: Position) -> Batch:
     for raw in _split(found.chunk):
         count += 1
         try:
-            _keep(batch, _decode_line(raw))
+            # An empty line is how a gateway finds out whether its disk has room again.
+            if raw != b"\n":
+                _keep(batch, _decode_line(raw))
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
             batch.damage.append(Damage(name, offset, str(error)[:200]))
         offset += len(raw)

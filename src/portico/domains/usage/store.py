@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from sqlalchemy.engine import Row
 
 from portico.domains.usage.model import CallLine, Charge, Stage
@@ -18,6 +18,7 @@ from portico.platform.db import Tx, from_micros, to_micros
 
 # Stages and charges are read with the one call that is looked at, not with lists.
 _LISTED = [calls.c.position, calls.c.at, *(calls.c[name] for name in COPIED)]
+_MOST_NAMED = 200
 
 
 def _mine(scope: OrgScope) -> ColumnElement[bool]:
@@ -46,22 +47,36 @@ def _passes(wanted: CallFilter) -> list[ColumnElement[bool]]:
         found.append(columns.at < wanted.until)
     if wanted.min_cost_microusd is not None:
         found.append(columns.cost_microusd >= wanted.min_cost_microusd)
-    if wanted.words is not None:
-        found.append(or_(columns.id == wanted.words, columns.correlation_id == wanted.words))
     return found
+
+
+async def _positions_of(tx: Tx, scope: OrgScope, words: str) -> list[int]:
+    """The call with this id and the newest with this correlation id; two sharp look-ups where an OR would walk an index."""
+    position = select(calls.c.position).where(_mine(scope))
+    by_id = position.where(calls.c.id == words)
+    by_correlation = position.where(calls.c.correlation_id == words).order_by(calls.c.position.desc())
+    found = [*(await tx.execute(by_id)).scalars()]
+    return [*found, *(await tx.execute(by_correlation.limit(_MOST_NAMED))).scalars()]
 
 
 async def list_calls(
     tx: Tx, scope: OrgScope, wanted: CallFilter, after: tuple[int, str] | None, limit: int
 ) -> list[CallRecord]:
     """Newest first, those after the keyset position (at in µs, id)."""
-    # Which rows first, from the index alone; then those few rows. SQLite would otherwise visit every row it filters.
-    chosen = select(calls.c.id).where(_mine(scope), *_passes(wanted))
+    # Which rows first, from an index alone; then those few rows. SQLite would otherwise visit every row it filters.
+    chosen = select(calls.c.position, calls.c.at, calls.c.id).where(_mine(scope), *_passes(wanted))
+    if wanted.words is not None:
+        named = await _positions_of(tx, scope, wanted.words)
+        if not named:
+            return []
+        chosen = chosen.where(calls.c.position.in_(named))
     if after is not None:
         chosen = chosen.where(tuple_(calls.c.at, calls.c.id) < tuple_(from_micros(after[0]), after[1]))
-    chosen = chosen.order_by(calls.c.at.desc(), calls.c.id.desc()).limit(limit)
+    few = chosen.order_by(calls.c.at.desc(), calls.c.id.desc()).limit(limit).subquery()
     statement = (
-        select(*_LISTED).where(_mine(scope), calls.c.id.in_(chosen)).order_by(calls.c.at.desc(), calls.c.id.desc())
+        select(*_LISTED)
+        .join_from(few, calls, calls.c.position == few.c.position)
+        .order_by(few.c.at.desc(), few.c.id.desc())
     )
     return [_record(row) for row in await tx.execute(statement)]
 

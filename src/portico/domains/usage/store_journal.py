@@ -223,8 +223,12 @@ def _totals_row(key: tuple[Any, ...], totals: Totals) -> dict[str, Any]:
     }
 
 
-async def delete_totals(tx: Tx, scope: PlatformScope, step_s: int, before: datetime) -> int:
-    result = await tx.execute(delete(call_totals).where(call_totals.c.step_s == step_s, call_totals.c.at < before))
+async def delete_totals(tx: Tx, scope: PlatformScope, step_s: int, before: datetime, limit: int) -> int:
+    """Up to `limit` rows, oldest first."""
+    keys = list(call_totals.primary_key)
+    oldest = select(*keys).where(call_totals.c.step_s == step_s, call_totals.c.at < before)
+    oldest = oldest.order_by(call_totals.c.at).limit(limit)
+    result = await tx.execute(delete(call_totals).where(tuple_(*keys).in_(oldest)))
     return result.rowcount
 
 

@@ -69,7 +69,7 @@ Index(
 Index("ix_calls_service", calls.c.org_id, calls.c.scope, calls.c.service, calls.c.at, calls.c.id)
 Index("ix_calls_principal", calls.c.org_id, calls.c.scope, calls.c.principal_id, calls.c.at, calls.c.id)
 Index("ix_calls_feed", calls.c.org_id, calls.c.scope, calls.c.position)
-Index("ix_calls_correlation", calls.c.correlation_id)
+Index("ix_calls_correlation", calls.c.org_id, calls.c.scope, calls.c.correlation_id)
 
 open_reservations = Table(
     "open_reservations",

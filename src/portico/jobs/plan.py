@@ -1,0 +1,109 @@
+"""The one list of what runs by itself in the control process."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from portico.domains.audit import public as audit
+from portico.domains.events import public as events
+from portico.domains.hub import public as hub
+from portico.domains.limits import public as limits
+from portico.domains.routing import public as routing
+from portico.domains.routing.model import Snapshot
+from portico.domains.tenancy import public as tenancy
+from portico.domains.usage import public as usage
+from portico.jobs.driver import Reconciler
+from portico.platform.deps import Deps
+
+
+class SnapshotFeed(Protocol):
+    """Where a compiled Snapshot goes."""
+
+    async def publish(self, snapshot: Snapshot) -> None: ...
+
+
+@dataclass(slots=True)
+class FoldJournals:
+    deps: Deps
+    touches: usage.KeyTouches = field(default_factory=usage.KeyTouches)
+    name: str = "usage.fold_journals"
+    every_s: float = 1.0
+    least_s: float = 0.2
+    wakes_on: str | None = "journal"
+
+    async def activate(self) -> usage.FoldStatus:
+        return await usage.fold_journals(self.deps, touches=self.touches)
+
+
+@dataclass(slots=True)
+class CompileSnapshot:
+    """Publishing an unchanged version is how gateways learn that theirs is still the newest."""
+
+    deps: Deps
+    feed: SnapshotFeed
+    name: str = "routing.compile_snapshot"
+    every_s: float = 5.0
+    least_s: float = 0.05
+    wakes_on: str | None = "snapshot"
+
+    async def activate(self) -> str:
+        snapshot = await routing.compile_snapshot(self.deps)
+        await self.feed.publish(snapshot)
+        return f"version {snapshot.version}"
+
+
+@dataclass(slots=True)
+class CheckHealth:
+    """Woken by changes too, so that a new endpoint is judged at once; only what is due is probed."""
+
+    deps: Deps
+    name: str = "hub.check_health"
+    every_s: float = 30.0
+    least_s: float = 2.0
+    wakes_on: str | None = "snapshot"
+
+    async def activate(self) -> hub.HealthStatus:
+        return await hub.check_health(self.deps)
+
+
+@dataclass(slots=True)
+class ExpireLeases:
+    deps: Deps
+    name: str = "hub.expire_leases"
+    every_s: float = 5.0
+    least_s: float = 1.0
+    wakes_on: str | None = None
+
+    async def activate(self) -> str:
+        return f"{await hub.expire_leases(self.deps)} expired"
+
+
+@dataclass(slots=True)
+class PurgeOld:
+    """Lets go of what is older than its retention: calls, events, audit, sign-ins and tickets, budget windows."""
+
+    deps: Deps
+    name: str = "platform.purge_old"
+    every_s: float = 3600.0
+    least_s: float = 60.0
+    wakes_on: str | None = None
+
+    async def activate(self) -> str:
+        scope, deps = tenancy.platform_scope(), self.deps
+        removed = {
+            "calls": await usage.purge_calls(scope, deps),
+            "events": await events.purge_events(scope, deps),
+            "audit entries": await audit.purge_audit(scope, deps),
+            "sign-ins and tickets": await tenancy.purge_expired(scope, deps),
+            "budget windows": await limits.forget_old_windows(scope, deps),
+        }
+        return ", ".join(f"{count} {kind}" for kind, count in removed.items())
+
+
+def plan(deps: Deps, feed: SnapshotFeed) -> list[Reconciler]:
+    return [
+        CompileSnapshot(deps, feed),
+        FoldJournals(deps),
+        CheckHealth(deps),
+        ExpireLeases(deps),
+        PurgeOld(deps),
+    ]

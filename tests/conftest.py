@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # As in production, so that a secret in a line is masked here too; the lines go to caplog alone.
     start_logging(LogSettings())
     logging.getLogger().handlers.clear()
+    logging.getLogger("httpx2").setLevel("WARNING")
     config.stash[_postgres_server] = postgres_server.find() if "postgresql" in config.getoption("--engines") else ""
 
 

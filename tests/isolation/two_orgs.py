@@ -38,12 +38,12 @@ class Org:
 
 class Person:
     def __init__(self, client: httpx2.AsyncClient, token: str | None) -> None:
-        self._client, self._token = client, token
+        self._client, self.token = client, token
 
     async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx2.Response:
         # The jar would carry one person's refresh cookie into the next one's request.
         self._client.cookies.clear()
-        headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         return await self._client.request(method, API + path, json=body, headers=headers, **more)
 
     async def get_done(self, method: str, path: str, body: Any = None) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from portico.cli.client import Client
 from portico.cli.failures import ApiRefused, NotSignedIn
@@ -108,7 +109,7 @@ def set_up(api: Client, kept: Kept, samples: Samples) -> Kept:
     _ensure(api, "/limits", _limit(ids[BURST_KEY]))
     _ensure(api, "/budgets", _budget(CLIENT_BUDGET, ids[CLIENT_KEY], "day", 1_000_000))
     _ensure(api, "/budgets", _budget(FRUGAL_BUDGET, ids[FRUGAL_KEY], "hour", 100))
-    _ensure_service(api, _summariser(samples.model_url))
+    _ensure_service(api, _summariser(f"{samples.model_url}/v1"))
     _ensure_service(api, _inventory(samples.inventory_url))
     return kept
 
@@ -170,13 +171,19 @@ def _ensure_secret(api: Client, name: str, value: str) -> None:
         api.put(f"/secrets/{name}", {"value": value})
 
 
-def _ensure_service(api: Client, draft: dict[str, Any]) -> None:
-    name, url = draft["name"], draft["url"]
+def _service(api: Client, name: str) -> dict[str, Any] | None:
     try:
-        there = api.get(f"/services/{name}")
+        return api.get(f"/services/{name}")
     except ApiRefused as refused:
         if refused.status != 404:
             raise
+        return None
+
+
+def _ensure_service(api: Client, draft: dict[str, Any]) -> None:
+    name, url = draft["name"], draft["url"]
+    there = _service(api, name)
+    if there is None:
         api.post("/services", draft)
         return
     api.patch(
@@ -188,6 +195,17 @@ def _ensure_service(api: Client, draft: dict[str, Any]) -> None:
     for endpoint in endpoints:
         if endpoint["url"].rstrip("/") != url:
             api.delete(f"/services/{name}/endpoints/{endpoint['id']}")
+
+
+def last_ports(api: Client) -> dict[str, int]:
+    """Where the sample services were registered the last time."""
+    ports = {}
+    for name in ("inventory", "summariser"):
+        there = _service(api, name) or {"versions": []}
+        endpoints = [endpoint for version in there["versions"] for endpoint in version["endpoints"]]
+        if endpoints and (port := urlsplit(endpoints[0]["url"]).port):
+            ports[name] = port
+    return ports
 
 
 def _summariser(url: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import signal
+import socket
 import time
 from types import FrameType
 from typing import Annotated
@@ -61,8 +62,8 @@ def _show(installation: "Installation", password: str | None) -> bool:
     if not demo.still_works(url, kept.setup):
         kept = demo.Kept(setup=_sign_in_as_owner(installation.settings, url, password))
         keepsake.save(kept)
-    samples = installation.start_samples()
     with Client(Profile(url=url, key=kept.setup)) as api:
+        samples = installation.start_samples(demo.last_ports(api))
         say("Registering the services inventory and summariser, keys, a limit and two budgets ...")
         kept = demo.set_up(api, kept, samples)
         keepsake.save(kept)
@@ -115,6 +116,12 @@ class Installation:
     def start(self) -> str:
         began = time.monotonic()
         say(f"Starting Portico, data in {self.settings.data_dir} ...")
+        if self.settings.database.url:
+            # Portico brings only its own embedded database up to date by itself.
+            from portico.platform import migrate
+
+            with on_the_ground():
+                migrate.upgrade(self.settings)
         self._serve.start()
         # It says so only when it answers; asking the port alone could be answered by another Portico.
         self._serve.wait_for_address(self.settings.server.startup_wait_s + 10)
@@ -122,7 +129,8 @@ class Installation:
         say(f"Ready at {url} after {time.monotonic() - began:.1f} s.")
         return url
 
-    def start_samples(self) -> demo.Samples:
+    def start_samples(self, ports: dict[str, int]) -> demo.Samples:
+        """`ports`: where they listened the last time; when still free, what is registered stays true."""
         folder = demo.examples_folder()
         if folder is None:
             raise CommandFailed(
@@ -130,18 +138,22 @@ class Installation:
                 next_step="run portico serve, and add your own service: portico services add",
             )
         key = secrets.token_urlsafe(32)
-        inventory = self._sample("inventory", [str(folder / "inventory_service.py")])
-        model = self._sample("model server", [str(folder / "model_server.py")], {"MODEL_SERVER_API_KEY": key})
+        inventory = self._sample("inventory", [str(folder / "inventory_service.py")], ports.get("inventory"))
+        model = self._sample(
+            "model-server", [str(folder / "model_server.py")], ports.get("summariser"), {"MODEL_SERVER_API_KEY": key}
+        )
         return demo.Samples(inventory, model, key)
 
-    def _sample(self, name: str, arguments: list[str], environment: dict[str, str] | None = None) -> str:
-        log = self._logs / f"sample-{name.replace(' ', '-')}.log"
-        first = Child(name, [*arguments, "--port", "0"], log, environment)
-        first.start()
-        self._samples.append(first)
-        url = first.wait_for_address(10)
-        # From now on it is started again where it was, because that is what is registered.
-        first.arguments = [*arguments, "--port", url.rpartition(":")[2]]
+    def _sample(
+        self, name: str, arguments: list[str], port: int | None, environment: dict[str, str] | None = None
+    ) -> str:
+        wanted = port if port is not None and _is_free(port) else 0
+        sample = Child(name, [*arguments, "--port", str(wanted)], self._logs / f"sample-{name}.log", environment)
+        sample.start()
+        self._samples.append(sample)
+        url = sample.wait_for_address(10)
+        # Started again, it must be where it is registered.
+        sample.arguments = [*arguments, "--port", url.rpartition(":")[2]]
         return url
 
     def watch(self) -> None:
@@ -171,3 +183,13 @@ def local_url(settings: Settings) -> str:
     """How to reach it from here, whatever its public address is."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

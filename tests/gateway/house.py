@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import hashlib
+import socket
+import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -124,6 +126,22 @@ class House:
         finally:
             writer.close()
 
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator["Client"]:
+        """A connection that stays open, to talk on in steps."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Client(reader, writer)
+        finally:
+            writer.close()
+
+    async def calls_ended(self, count: int = 1) -> list[CallLine]:
+        """The journal's calls, once there are this many and none is open."""
+        async with asyncio.timeout(5):
+            while len(self.calls()) < count or self.gate.open_calls:
+                await asyncio.sleep(0.01)
+        return self.calls()
+
     async def ask(
         self, method: str, path: str, body: bytes = b"", *, secret: str | None = SECRET, headers: str = ""
     ) -> "Answer":
@@ -133,6 +151,47 @@ class House:
         if body or method in {"POST", "PUT", "PATCH"}:
             head += f"Content-Length: {len(body)}\r\n"
         return Answer.parse(await self.raw(head.encode() + b"\r\n" + body))
+
+
+@dataclass
+class Client:
+    """One connection of a client; `answer` reads exactly one framed answer and leaves the rest."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def head(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await self.reader.readuntil(b"\r\n\r\n")
+
+    async def answer(self, *, bodiless: bool = False) -> "Answer":
+        head = await self.head()
+        async with asyncio.timeout(5):
+            return Answer.parse(head + (b"" if bodiless else await self._body(head.lower())))
+
+    async def _body(self, head: bytes) -> bytes:
+        if b"content-length:" in head:
+            return await self.reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
+        if b"transfer-encoding: chunked" in head:
+            body = b""
+            while not body.endswith(b"\r\n0\r\n\r\n") and body != b"0\r\n\r\n":
+                body += await self.reader.readuntil(b"\r\n")
+            return body
+        return b"" if head.split()[1] in {b"204", b"304"} else await self.reader.read(-1)
+
+    async def rest(self) -> bytes:
+        """What comes until the gateway closes."""
+        async with asyncio.timeout(5):
+            return await self.reader.read(-1)
+
+    def reset(self) -> None:
+        """Leave without a goodbye, as a killed program does."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
 
 @dataclass
@@ -167,8 +226,11 @@ def dechunk(data: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def open_house(data_dir: Path, first: Snapshot, **gateway: Any) -> AsyncIterator[House]:
-    settings = Settings(data_dir=data_dir, gateway=replace(GatewaySettings(), **gateway))
+async def open_house(
+    data_dir: Path, first: Snapshot, *, base: Settings | None = None, **gateway: Any
+) -> AsyncIterator[House]:
+    """`base` are other settings to start from; `gateway` are changes to the gateway's own."""
+    settings = replace(base or Settings(), data_dir=data_dir, gateway=replace(GatewaySettings(), **gateway))
     settings = replace(settings, security=replace(settings.security, master_key=Sealed(MASTER_KEY)))
     gate = open_gate(settings, "gateway-1")
     gate.adopt(first)
@@ -186,6 +248,8 @@ async def open_house(data_dir: Path, first: Snapshot, **gateway: Any) -> AsyncIt
         door.close()
         await asyncio.sleep(0.02)
         gate.journal.close()
+        # Every call that began has ended: a count that does not return to zero is a settlement forgotten or done twice.
+        assert gate.open_calls == 0, gate.open_calls
 
 
 async def _sweep(door: GatewayDoor) -> None:
@@ -196,9 +260,12 @@ async def _sweep(door: GatewayDoor) -> None:
 
 
 class Upstream:
-    """A service written by the test: `answers` are the raw bytes given to each request in turn; the last one repeats."""
+    """A service written by the test: `answers` are the raw bytes given to each request in turn; the last one repeats.
 
-    def __init__(self, *answers: bytes, close_after: bool = False, pause_s: float = 0.0) -> None:
+    An answer of None closes the connection without a word.
+    """
+
+    def __init__(self, *answers: bytes | None, close_after: bool = False, pause_s: float = 0.0) -> None:
         self.answers, self.close_after, self.pause_s = list(answers), close_after, pause_s
         self.requests: list[bytes] = []
         self.connections = 0
@@ -225,12 +292,51 @@ class Upstream:
                 answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
                 if self.pause_s:
                     await asyncio.sleep(self.pause_s)
+                if answer is None:
+                    break
                 writer.write(answer)
                 await writer.drain()
                 if self.close_after:
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        finally:
+            writer.close()
+
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Scripted:
+    """A service whose every connection is played by a coroutine of the test."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.port = self.connections = 0
+        self.failures: list[Exception] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Scripted"]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+        assert not self.failures, self.failures
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            await self._script(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        except Exception as error:
+            self.failures.append(error)
         finally:
             writer.close()
 

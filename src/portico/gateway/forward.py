@@ -23,6 +23,7 @@ from portico.gateway.wire.head import (
     SAID_BY_US_UPSTREAM,
     Header,
     connection_options,
+    in_every_spelling,
 )
 from portico.gateway.wire.upstream import (
     EgressBlocked,
@@ -48,8 +49,10 @@ class Forward:
     __slots__ = (
         "_attached",
         "_breaker",
+        "_fresh",
         "_gate",
         "_head_tail",
+        "_is_probe",
         "_left",
         "_relay",
         "_routed",
@@ -75,7 +78,7 @@ class Forward:
         self._head_tail = request_head_tail(routed)
         self._sent: list[bytes] | None = []
         self._sent_bytes = 0
-        self._sent_end = self._attached = False
+        self._sent_end = self._attached = self._fresh = self._is_probe = False
         self._breaker: Breaker | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.attempts = 0
@@ -96,7 +99,7 @@ class Forward:
         self.attempts += 1
         self._left -= 1
         pool = self._gate.pool_of(target)
-        connection = pool.take_idle()
+        connection = None if self._fresh else pool.take_idle()
         if connection is not None:
             self._connected(connection)
         elif pool.full:
@@ -115,6 +118,7 @@ class Forward:
             breaker = self._gate.breakers.get(target.endpoint_id)
             if breaker is None or breaker.admits(now):
                 self._breaker = self._gate.breaker_of(target)
+                self._is_probe = self._breaker.state == "half_open"
                 return target
         service = self._routed.admitted.service
         raise breaker_open(service, [self._gate.breaker_of(target) for target in targets], now)
@@ -145,6 +149,8 @@ class Forward:
             self._relay.exchange.stream_body(self)
 
     def _send_again(self) -> None:
+        # The one before may have gone while it was slow.
+        self._relay.exchange.connection.resume_reading()
         for chunk in self._sent or ():
             self._frame(chunk)
         if self._sent_end:
@@ -190,7 +196,7 @@ class Forward:
         assert connection is not None  # noqa: S101
         if status >= 500:
             self._failed_once()
-            if status in RETRY_STATUSES and self._may_repeat(answered=True):
+            if status in RETRY_STATUSES and self._left > 0 and self._may_repeat(answered=True):
                 self.connection = None
                 connection.drop()
                 self._again()
@@ -216,6 +222,11 @@ class Forward:
         """Nothing of an answer is held here."""
 
     def upgraded(self, headers: list[Header], rest: bytes) -> None:
+        connection = self.connection
+        if not self._routed.admitted.known.raw.head.upgrade and connection is not None:
+            connection.drop()
+            self._lost(UpstreamBroken("It switched protocols without being asked to.", any_bytes=True))
+            return
         if self._breaker is not None:
             self._breaker.succeeded(time.monotonic())
         self._relay.upgraded(headers, rest)
@@ -238,20 +249,37 @@ class Forward:
             self.connection.drop()
 
     def _lost(self, error: UpstreamBroken) -> None:
-        self.connection = None
+        connection, self.connection = self.connection, None
         if self.finished:
+            return
+        if self._was_stale(connection, error):
+            self._fresh = True
+            self._left += 1
+            self._abandon_probe()
+            self._retry()
             return
         refusal = _refusal_of(error, self._routed.admitted.service.entry.name)
         if not isinstance(refusal, EgressRefusedHere):
             self._failed_once()
-            if self._may_repeat(answered=False, unsent=isinstance(error, UpstreamUnreachable)):
+            if self._left > 0 and self._may_repeat(answered=False, unsent=isinstance(error, UpstreamUnreachable)):
                 self._again()
                 return
         self._relay.failed(refusal)
 
+    def _was_stale(self, connection: UpstreamConnection | None, error: UpstreamBroken) -> bool:
+        """A kept connection that the service closed just as we used it tells nothing about the service: try a new one, once."""
+        return (
+            connection is not None
+            and connection.reused
+            and not self._fresh
+            and not error.any_bytes
+            and not isinstance(error, UpstreamTimedOut)
+            and self._may_repeat(answered=self._routed.admitted.known.raw.dialect == "openai")
+        )
+
     def _may_repeat(self, *, answered: bool, unsent: bool = False) -> bool:
         """Safe to try again? Never after a byte went to the client; else when nothing was sent or repeating changes nothing."""
-        if self._left <= 0 or self._relay.exchange.answer_started:
+        if self._relay.exchange.answer_started:
             return False
         raw = self._routed.admitted.known.raw
         if raw.body is None and self._sent is None:
@@ -262,6 +290,9 @@ class Forward:
         return answered and raw.dialect == "openai"
 
     def _again(self) -> None:
+        if self._attached:
+            # The body waits at the client meanwhile: what is sent again must be all of it.
+            self._relay.exchange.connection.pause_reading()
         pause_s = FIRST_PAUSE_S * 2 ** (self.attempts - 1) * random.uniform(0.5, 1.5)
         self._timer = asyncio.get_running_loop().call_later(pause_s, self._retry)
 
@@ -282,7 +313,7 @@ class Forward:
             self._gate.breaker_changed(self.target)
 
     def _abandon_probe(self) -> None:
-        if self._breaker is not None and self._breaker.state == "half_open":
+        if self._breaker is not None and self._is_probe and self._breaker.state == "half_open":
             self._breaker.abandoned()
 
 
@@ -334,5 +365,5 @@ def request_head_tail(routed: RoutedCall) -> bytes:
 
 # Headers that speak to Portico and end here.
 OUR_KEYS = frozenset({b"x-api-key", b"api-key", b"x-portico-version", b"idempotency-key", b"x-portico-call"})
-STOPPED = HOP_BY_HOP | SAID_BY_US_UPSTREAM | OUR_KEYS
+STOPPED = HOP_BY_HOP | SAID_BY_US_UPSTREAM | in_every_spelling(OUR_KEYS)
 STOPPED_IN_MODEL_CALLS = STOPPED | {b"accept-encoding"}

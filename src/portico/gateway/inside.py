@@ -168,6 +168,9 @@ class InsideCall:
         """Nothing of an answer is held here."""
 
     def upgraded(self, headers: list[Header], rest: bytes) -> None:
+        if not self.exchange.head.upgrade:
+            self._refuse(ControlUnreachable("Portico's control process switched protocols without being asked to."))
+            return
         self._relay.upgraded(headers, rest)
 
     def service_is_slow(self) -> None:
@@ -213,4 +216,5 @@ class InsideCall:
 
 def is_stranger(head: Head) -> bool:
     """API traffic without a credential; the web client's files and health checks are free."""
-    return head.path.startswith(b"/api/") and b"authorization" not in head.lowered
+    api = head.path.startswith(b"/api/") or b"%" in head.path[:10]
+    return api and b"authorization" not in head.lowered

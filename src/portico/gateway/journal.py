@@ -74,7 +74,10 @@ class Journal:
         self._file = -1
 
     def _write(self, block: bytes) -> bool:
-        if self.trouble is None and self._append(block):
+        if self.trouble is not None:
+            self._keep(block, partial=False)
+            return False
+        if self._append(block):
             if self._written >= self._segment_bytes:
                 self._next_segment()
             return True

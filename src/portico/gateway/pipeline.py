@@ -1,6 +1,7 @@
 """The way of a governed call: identify -> admit -> route -> forward -> relay -> settle, once, whatever happens on the way."""
 
 import time
+from math import ceil
 
 from portico.domains.usage.model import Verdict
 from portico.gateway.admit import admit, output_bound
@@ -11,12 +12,12 @@ from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
 from portico.gateway.identify import identify
 from portico.gateway.refusals import BodyTooLarge, MalformedRequest, NotReady, envelope
-from portico.gateway.relay import Relay
+from portico.gateway.relay import STOPPED, Relay
 from portico.gateway.route import route
 from portico.gateway.settle import Marks, settle_cached, settle_call, settle_refused
 from portico.gateway.wire.exchange import Exchange
 from portico.gateway.wire.head import Header
-from portico.kernel.errors import BadKey, CredentialExpired, MissingCredentials, Refusal
+from portico.kernel.errors import BadKey, CredentialExpired, MissingCredentials, RateLimited, Refusal
 
 NOTHING_USED = Usage()
 
@@ -232,7 +233,8 @@ class GovernedCall:
         self._end("failed", refusal)
         if relay.streamed and self.raw.dialect == "openai":
             body = envelope(refusal, self.raw.correlation_id, self.raw.head.path.decode("latin-1"), self.raw.trace_id)
-            self.exchange.write(openai.error_event(body))
+            # The empty line ends an event that broke off, so that ours is read as one of its own.
+            self.exchange.write(b"\n\n" + openai.error_event(body))
             self.exchange.head.keep_alive = False
             self.exchange.end_answer([])
         else:
@@ -267,6 +269,12 @@ class GovernedCall:
         ]
         if refusal.retry_after_s is not None:
             headers.append((b"Retry-After", b"%d" % max(1, int(refusal.retry_after_s + 0.999))))
+        if isinstance(refusal, RateLimited):
+            headers += [
+                (b"X-RateLimit-Limit", b"%d" % refusal.rate),
+                (b"X-RateLimit-Remaining", b"0"),
+                (b"X-RateLimit-Reset", b"%d" % ceil(refusal.retry_after_s or 0)),
+            ]
         if refusal.row.status == 401:
             headers.append((b"WWW-Authenticate", b'Bearer realm="portico"'))
         body = envelope(refusal, self.raw.correlation_id, self.raw.head.path.decode("latin-1"), self.raw.trace_id)
@@ -303,21 +311,19 @@ class GovernedCall:
     def _finish(self) -> None:
         self._done = True
         self._gate.open_calls -= 1
-        if self._idempotency is not None and self._known is not None and not self._answer_is_kept():
+        if self._idempotency is not None and self._known is not None:
+            # Still ours: there is no answer to keep, so the key may be used again.
             self._gate.idempotency.finish(self._known.who.id, self._idempotency, None)
-
-    def _answer_is_kept(self) -> bool:
-        return self._relay is not None and self._relay.status > 0 and self._relay.whole_body is not None
 
     def _keep_answer(self, relay: Relay) -> None:
         body = relay.whole_body
         if body is None:
             return
         admitted, known = self._admitted, self._known
+        kept = [header for header in relay.headers if header[0].lower() not in STOPPED]
         if self._cache_key is not None and admitted is not None:
-            self._gate.cache.put(self._cache_key, admitted.service.entry.cache_ttl_s, relay.status, relay.headers, body)
+            self._gate.cache.put(self._cache_key, admitted.service.entry.cache_ttl_s, relay.status, kept, body)
         if self._idempotency is not None and known is not None and relay.status < 500:
-            kept = [header for header in relay.headers if header[0].lower() not in _FRAMING]
             self._gate.idempotency.finish(known.who.id, self._idempotency, (relay.status, kept, body))
             self._idempotency = None
 
@@ -348,6 +354,3 @@ class GovernedCall:
             bucket.remaining(now_s),
             bucket.full_in_s(now_s) + 1,
         )
-
-
-_FRAMING = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"trailer"})

@@ -83,12 +83,14 @@ class Relay:
         for name, value in headers:
             low = name.lower()
             if low == b"connection":
-                named = connection_options(value)
-            if low in STOPPED or low in named:
+                named |= connection_options(value)
+            if low in STOPPED:
                 continue
             if low == b"content-type" and value.startswith(b"text/event-stream"):
                 self.streamed = True
             lines.append(b"%b: %b\r\n" % (name, value))
+        if named:
+            lines = [line for line in lines if line.partition(b":")[0].lower() not in named]
         lines.append(self._owner.answer_lines(status))
         if self._meter is not None and self.streamed:
             # The meter may hold back an event the client did not ask for, so the service's length would be wrong.
@@ -136,7 +138,7 @@ class Relay:
         self.first_byte_ns = self.last_data_ns = upstream.received_ns
         lines = [
             status_line(101),
-            *(b"%b: %b\r\n" % header for header in headers),
+            *(b"%b: %b\r\n" % header for header in headers if header[0].lower() not in NOT_IN_A_SWITCH),
             self._owner.answer_lines(101),
             b"\r\n",
         ]
@@ -191,6 +193,7 @@ SAID_BY_US = frozenset(
     {b"x-request-id", b"traceparent", b"x-portico-call", b"x-portico-origin", b"x-portico-cost-microusd"}
 )
 STOPPED = HOP_BY_HOP | SAID_BY_US | {b"content-length"}
+NOT_IN_A_SWITCH = STOPPED - {b"connection", b"upgrade"}
 _NOTHING: frozenset[bytes] = frozenset()
 MOST_KEPT_BYTES = 1024 * 1024
 # Longest silence inside an answer; set once from the settings at start.

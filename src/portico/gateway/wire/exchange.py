@@ -44,15 +44,16 @@ class Exchange:
     """Receiving: waiting its turn -> collecting | streaming -> received. Answering: nothing -> head -> body -> finished."""
 
     __slots__ = (
-        "_active",
         "_body",
         "_body_bytes",
         "_chunked_answer",
         "_collecting",
         "_gone",
+        "_malformed",
         "_out",
         "_over",
         "_sink",
+        "active",
         "answer_started",
         "connection",
         "early_tunnel_data",
@@ -71,13 +72,14 @@ class Exchange:
         self._sink: BodySink | None = None
         self.trailers: list[Header] = []
         self.early_tunnel_data = b""
-        self.received = self.answer_started = self.finished = False
-        self._active = self._collecting = self._gone = self._over = self._chunked_answer = False
+        self.received = not head.has_body
+        self.answer_started = self.finished = self.active = False
+        self._collecting = self._gone = self._over = self._malformed = self._chunked_answer = False
 
     # -- from the connection ------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        self._active = True
+        self.active = True
         self.connection.deadline = 0.0
         self.handler.begin(self)
 
@@ -88,19 +90,24 @@ class Exchange:
         if self._body_bytes > self.handler.max_body_bytes:
             self._over = True
             self.connection.pause_reading()
-            if self._active:
+            if self.active:
                 self.handler.body_too_large()
             return
         if self._sink is not None:
             self._sink.send_body(body)
         else:
             self._body.append(body)
-        if self._active:
+            if not self._collecting and self._body_bytes > MOST_WAITING_BYTES:
+                # Nobody takes it yet: the service is still being connected.
+                self.connection.pause_reading()
+        if self.active:
             self._expect_more()
 
     def body_ended(self) -> None:
+        if self.received:
+            return
         self.received = True
-        if self._over or self.finished or not self._active:
+        if self._over or self.finished or not self.active:
             return
         self.connection.deadline = 0.0
         if self._sink is not None:
@@ -109,14 +116,13 @@ class Exchange:
             self.handler.body_collected(b"".join(self._body))
 
     def body_malformed(self) -> None:
-        if self._active and not self.finished:
+        self.head.keep_alive = False
+        self._malformed = True
+        if self.active and not self.finished:
             self.handler.body_broken()
-        else:
-            self.head.keep_alive = False
-            self.connection.close()
 
     def client_gone(self) -> None:
-        if not self._gone and not self.finished:
+        if self.active and not self._gone and not self.finished:
             self._gone = True
             self.handler.client_gone()
 
@@ -134,7 +140,9 @@ class Exchange:
     def collect_body(self) -> None:
         """Hold the whole body, then call `handler.body_collected`. The bound is the handler's `max_body_bytes`."""
         self._collecting = True
-        if self._over or self.head.content_length > self.handler.max_body_bytes:
+        if self._malformed:
+            self.handler.body_broken()
+        elif self._over or self.head.content_length > self.handler.max_body_bytes:
             self._over = True
             self.handler.body_too_large()
         elif self.received:
@@ -144,11 +152,16 @@ class Exchange:
 
     def stream_body(self, sink: BodySink) -> None:
         """Pass what is here and what comes to `sink`."""
+        if self._malformed:
+            self.handler.body_broken()
+            return
         if self._over or self.head.content_length > self.handler.max_body_bytes:
             self._over = True
             self.handler.body_too_large()
             return
         self._sink = sink
+        if self._body_bytes > MOST_WAITING_BYTES:
+            self.connection.resume_reading()
         for chunk in self._body:
             sink.send_body(chunk)
         self._body.clear()
@@ -237,7 +250,7 @@ class Exchange:
     @property
     def _ends_cleanly(self) -> bool:
         """Whether the next request can follow: the body must have been read to its end."""
-        return self.received and self.head.keep_alive and not self.connection.peer_closed
+        return self.received and self.head.keep_alive
 
     def _finish(self, *, keep: bool) -> None:
         self.finished = True
@@ -245,5 +258,7 @@ class Exchange:
         self.connection.finished(self, keep=keep)
 
 
+# What is held of a streamed body before there is a connection to stream it to.
+MOST_WAITING_BYTES = 256 * 1024
 # Longest a client may pause inside its body; set once from the settings at start.
 STALL_S = 300.0

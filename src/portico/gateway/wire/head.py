@@ -21,21 +21,34 @@ HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-# A trailer may not change how its message was framed, routed or authenticated (RFC 9110 6.5.1).
-FORBIDDEN_TRAILERS: Final = HOP_BY_HOP | {
-    b"content-length",
-    b"content-encoding",
-    b"content-type",
-    b"content-range",
-    b"host",
-    b"authorization",
-    b"set-cookie",
-    b"cookie",
-}
+
+
+def in_every_spelling(names: frozenset[bytes]) -> frozenset[bytes]:
+    """Each name with every mix of - and _: CGI-like servers read both as the same header, so both are stopped."""
+    return frozenset(b"".join(parts) for name in names for parts in _spellings(name))
+
+
+def _spellings(name: bytes) -> list[list[bytes]]:
+    first, *rest = name.split(b"-")
+    spellings = [[first]]
+    for word in rest:
+        spellings = [[*each, mark, word] for each in spellings for mark in (b"-", b"_")]
+    return spellings
+
+
 # What we say ourselves on the way to the service; a client's word for these is not passed on.
-SAID_BY_US_UPSTREAM: Final = frozenset(
-    {b"host", b"authorization", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"}
-    | {b"x-request-id", b"traceparent", b"expect", b"content-length", b"x-real-ip", b"x-portico-address"}
+SAID_BY_US_UPSTREAM: Final = in_every_spelling(
+    frozenset(
+        {b"host", b"authorization", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"}
+        | {b"x-request-id", b"traceparent", b"expect", b"content-length", b"x-real-ip", b"x-portico-address"}
+        | {b"transfer-encoding"}
+    )
+)
+# A trailer may not change how its message was framed, routed or authenticated (RFC 9110 6.5.1).
+FORBIDDEN_TRAILERS: Final = (
+    HOP_BY_HOP
+    | SAID_BY_US_UPSTREAM
+    | {b"content-encoding", b"content-type", b"content-range", b"set-cookie", b"cookie", b"x-api-key", b"api-key"}
 )
 
 Header = tuple[bytes, bytes]
@@ -93,19 +106,31 @@ def examine(head: Head, *, wants_upgrade: bool) -> tuple[str, str] | None:
     hosts = 0
     for name, value in head.headers:
         low = name.lower()
-        if low in head.lowered and low in _ONCE:
-            return "BAD_REQUEST", f"The header {low.decode('latin-1')} may stand once only."
+        if low in head.lowered:
+            if low in _ONCE:
+                return "BAD_REQUEST", f"The header {low.decode('latin-1')} may stand once only."
+            if low == b"connection":
+                value = head.lowered[low] + b"," + value
         hosts += low == b"host"
         head.lowered[low] = value
     if hosts == 0 and not head.http10:
         return "BAD_REQUEST", "An HTTP/1.1 request needs a Host header."
+    if _HOST(head.lowered.get(b"host", b"")) is None:
+        return "BAD_REQUEST", "The Host header is not a host name."
+    return _examine_target(head) or _examine_framing(head, wants_upgrade=wants_upgrade)
+
+
+def _examine_target(head: Head) -> tuple[str, str] | None:
     if not head.target.startswith(b"/"):
         return "BAD_REQUEST", "The request target must be a path."
     if _VISIBLE(head.target) is None:
         return "BAD_REQUEST", "The request target holds characters that must be percent-encoded."
-    if _HOST(head.lowered.get(b"host", b"")) is None:
-        return "BAD_REQUEST", "The Host header is not a host name."
-    return _examine_framing(head, wants_upgrade=wants_upgrade)
+    if b"%" in head.path:
+        if b"%00" in head.path:
+            return "NUL_BYTE", "The path holds a NUL character."
+        if _BAD_ESCAPE(head.path) is not None:
+            return "BAD_REQUEST", "The path holds a % that is not followed by two hexadecimal digits."
+    return None
 
 
 def _examine_framing(head: Head, *, wants_upgrade: bool) -> tuple[str, str] | None:
@@ -128,9 +153,11 @@ def _examine_framing(head: Head, *, wants_upgrade: bool) -> tuple[str, str] | No
             return "BAD_REQUEST", "This expectation cannot be met."
         head.expects_continue = head.has_body and not head.http10
     if wants_upgrade:
-        if head.has_body:
-            return "BAD_REQUEST", "An upgrade request may not carry a body."
+        # The parser reads no further than this request, so one that is not followed is the connection's last.
+        head.keep_alive = False
         head.upgrade = head.lowered.get(b"upgrade", b"").lower() == b"websocket" and head.method == b"GET"
+        if head.upgrade and (head.has_body or head.http10):
+            return "BAD_REQUEST", "A WebSocket is opened by an HTTP/1.1 request without a body."
     return None
 
 
@@ -139,7 +166,9 @@ _ONCE: Final = frozenset(
 )
 
 
-_VISIBLE: Final = re.compile(rb"[!-~]+").fullmatch
+# Visible characters but #: a fragment is the client's own affair, and servers disagree on what to do with one.
+_VISIBLE: Final = re.compile(rb"[!\"$-~]+").fullmatch
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
 _HOST: Final = re.compile(rb"[!$-.0-;=A-\[\]-~]*").fullmatch
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 _NAMES_NOTHING: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})

@@ -1,7 +1,8 @@
 """The listening side: one Connection per client, parsed by llhttp in strict mode, answered in order.
 
 A connection owns its exchanges; only the oldest may write. A pipelined exchange waits with what was already parsed, and the
-socket is not read while one waits, so a client cannot make us hold more than one read's worth.
+socket is not read while one waits, so a client cannot make us hold more than one read's worth. A refusal of the wire waits
+for its turn like any other answer, and is the last thing said.
 """
 
 import asyncio
@@ -10,13 +11,24 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 import httptools
+import structlog
 
 from portico.gateway.wire.head import FORBIDDEN_TRAILERS, Head, Header, examine
 
 if TYPE_CHECKING:
     from portico.gateway.wire.exchange import Exchange
 
+log = structlog.get_logger("portico.gateway")
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# Requests that may wait behind the one being answered; what a client sends beyond is not read, and the connection ends.
+MOST_PIPELINED = 64
+# Chunk extensions and trailers are bytes of a body without being body; more than this in a row is an attack.
+MOST_QUIET_BYTES = 512 * 1024
+# Early data of a tunnel that the service has not agreed to yet.
+MOST_EARLY_BYTES = 64 * 1024
+# How long we go on reading after the last word, so that what the client still sends cannot destroy it on its way.
+LINGER_S = 2.0
 
 
 class WireLimits(Protocol):
@@ -55,15 +67,20 @@ class Connection(asyncio.Protocol):
     """States: idle (no exchange) · head (bytes of a head seen) · exchange(s) under way · tunnel · closing."""
 
     __slots__ = (
+        "_advancing",
         "_door",
         "_exchanges",
         "_head_bytes",
+        "_head_received",
         "_header_count",
         "_headers",
         "_in_head",
+        "_last_words",
+        "_lingering",
         "_parser",
         "_paused_for_pipeline",
         "_paused_for_upstream",
+        "_quiet_bytes",
         "_receiving",
         "_refused",
         "_url",
@@ -84,9 +101,10 @@ class Connection(asyncio.Protocol):
         self._receiving: Exchange | None = None
         self._url = b""
         self._headers: list[Header] = []
-        self._header_count = self._head_bytes = 0
+        self._header_count = self._head_bytes = self._head_received = self._quiet_bytes = 0
         self._in_head = self._refused = self._wants_no_more = self.peer_closed = False
-        self._paused_for_pipeline = self._paused_for_upstream = False
+        self._paused_for_pipeline = self._paused_for_upstream = self._advancing = self._lingering = False
+        self._last_words = b""
         self.writable = True
         self.tunnel: asyncio.Protocol | None = None
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
@@ -120,16 +138,22 @@ class Connection(asyncio.Protocol):
             self.tunnel.data_received(data)
             return
         if self._refused or self._wants_no_more:
+            self._read_past_the_end(data)
             return
         self.received_ns = time.perf_counter_ns()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade_seen(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError:
+            self._failed_inside()
         except httptools.HttpParserError as error:
             self._malformed(error)
         else:
-            self._watch_head_size(len(data))
+            if self._in_head:
+                self._watch_head_size(len(data))
+            elif self._receiving is not None and not self._receiving.received:
+                self._watch_body(len(data))
 
     def eof_received(self) -> bool:
         """A half-closed client still gets its answer; one that says nothing more and waits for nothing is done."""
@@ -137,6 +161,8 @@ class Connection(asyncio.Protocol):
             self.tunnel.eof_received()
             return True
         self.peer_closed = self._wants_no_more = True
+        if self._lingering:
+            return False
         if self._receiving is not None and not self._receiving.received:
             self._receiving.client_gone()
             return False
@@ -160,7 +186,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url, self._headers, self._header_count, self._head_bytes = b"", [], 0, 0
-        self._in_head, self._receiving = True, None
+        self._in_head, self._receiving, self._head_received = True, None, 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -170,8 +196,8 @@ class Connection(asyncio.Protocol):
             self._headers.append((name, value))
             self._header_count += 1
             self._head_bytes += len(name) + len(value) + 4
-        elif self._receiving is not None and name.lower() not in FORBIDDEN_TRAILERS:
-            self._receiving.trailers.append((name, value))
+        elif self._receiving is not None:
+            self._trailer(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -193,21 +219,29 @@ class Connection(asyncio.Protocol):
         exchange = self._door.open_exchange(self, head)
         self._receiving = exchange
         self._exchanges.append(exchange)
-        if not head.keep_alive:
-            self._wants_no_more = True
         if len(self._exchanges) == 1:
             exchange.begin()
         elif not self._paused_for_pipeline:
             self._paused_for_pipeline = True
             self._pause()
+        elif len(self._exchanges) > MOST_PIPELINED:
+            # Those before it are answered; the client asks again for the rest, as it must after any close (RFC 9112 9.3.2).
+            self._exchanges.pop()
+            self._exchanges[-1].head.keep_alive = False
+            self._receiving = None
+            self._refused = self._wants_no_more = True
 
     def on_body(self, body: bytes) -> None:
+        self._quiet_bytes = 0
         if self._receiving is not None:
             self._receiving.body_received(body)
 
     def on_message_complete(self) -> None:
-        if self._receiving is not None and not self._refused:
-            self._receiving.body_ended()
+        exchange = self._receiving
+        if exchange is not None and not self._refused:
+            if not exchange.head.keep_alive:
+                self._wants_no_more = True
+            exchange.body_ended()
 
     # -- for exchanges ----------------------------------------------------------------------------------------------------
 
@@ -231,23 +265,19 @@ class Connection(asyncio.Protocol):
         if not self._exchanges or self._exchanges[0] is not exchange:
             return
         self._exchanges.popleft()
-        if not keep or not exchange.head.keep_alive or (self._door.draining and not self._exchanges):
+        if not keep or not exchange.head.keep_alive:
+            self._close_after(exchange)
+        elif self._exchanges:
+            self._advance()
+        elif self._refused:
+            self._say_last_words()
+        elif self.peer_closed or self._door.draining:
             self.close()
-            return
-        if self._exchanges:
-            self._exchanges[0].begin()
-            return
-        if self.peer_closed:
-            self.close()
-            return
-        self.deadline = time.monotonic() + self._door.limits.idle_timeout_s
-        if self._paused_for_pipeline:
-            self._paused_for_pipeline = False
-            self._resume()
-
-    def start_tunnel(self, tunnel: asyncio.Protocol) -> None:
-        self.tunnel = tunnel
-        self.deadline = 0.0
+        else:
+            self.deadline = time.monotonic() + self._door.limits.idle_timeout_s
+            if self._paused_for_pipeline or self._paused_for_upstream:
+                self._paused_for_pipeline = self._paused_for_upstream = False
+                self._resume()
 
     def close(self) -> None:
         if not self.transport.is_closing():
@@ -276,13 +306,84 @@ class Connection(asyncio.Protocol):
 
     # -- inside ---------------------------------------------------------------------------------------------------------------
 
+    def _advance(self) -> None:
+        """Begin those that wait. In a loop: an exchange that is answered at once calls `finished` from within `begin`."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._exchanges and not self._exchanges[0].active:
+                if len(self._exchanges) == 1 and (self._paused_for_pipeline or self._paused_for_upstream):
+                    self._paused_for_pipeline = self._paused_for_upstream = False
+                    self._resume()
+                self._exchanges[0].begin()
+        except Exception:  # noqa: BLE001  (the door: what fails here must not be told to the service's connection)
+            self._failed_inside()
+        finally:
+            self._advancing = False
+
+    def _close_after(self, exchange: "Exchange") -> None:
+        """End the connection once what was written has left. A client that still sends its body hears the answer first."""
+        self._exchanges.clear()
+        if exchange.received:
+            self.close()
+        else:
+            self._linger()
+
+    def _say_last_words(self) -> None:
+        self.transport.write(self._last_words)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Closing a socket with unread bytes resets it, and the reset can overtake the answer; so read on for a moment."""
+        if self.peer_closed or self.transport.is_closing():
+            self.close()
+            return
+        self._lingering = self._wants_no_more = True
+        self._receiving = None
+        self.deadline = time.monotonic() + LINGER_S
+        self.transport.write_eof()
+        self._paused_for_pipeline = self._paused_for_upstream = False
+        self._resume()
+
+    def _read_past_the_end(self, data: bytes) -> None:
+        """Nothing is read after the last word, except the first bytes of a tunnel that is not open yet."""
+        if self._exchanges and self._exchanges[0].head.upgrade:
+            exchange = self._exchanges[0]
+            exchange.early_tunnel_data += data
+            if len(exchange.early_tunnel_data) > MOST_EARLY_BYTES:
+                self.abort()
+
+    def _failed_inside(self) -> None:
+        """A fault of ours: said once in the log, and to the client if it has not heard anything yet."""
+        log.exception("gateway.fault")
+        if not self._exchanges or (self._exchanges[0].active and not self._exchanges[0].answer_started):
+            self.transport.write(self._door.refuse_head(self, "INTERNAL", "Something went wrong inside Portico."))
+        # The connection's end settles whatever was under way.
+        self.close()
+
+    def _watch_body(self, received: int) -> None:
+        self._quiet_bytes += received
+        exchange = self._receiving
+        if self._quiet_bytes > MOST_QUIET_BYTES and exchange is not None:
+            self._wants_no_more = True
+            exchange.body_malformed()
+
+    def _trailer(self, name: bytes, value: bytes) -> None:
+        """Trailers count as headers do; those beyond the bound are left out, as HTTP allows."""
+        self._header_count += 1
+        self._head_bytes += len(name) + len(value) + 4
+        limits, exchange = self._door.limits, self._receiving
+        if self._header_count > limits.max_header_count or self._head_bytes > limits.max_header_bytes:
+            return
+        if exchange is not None and name.lower() not in FORBIDDEN_TRAILERS:
+            exchange.trailers.append((name, value))
+
     def _watch_head_size(self, received: int) -> None:
         """While a head is incomplete llhttp buffers it, so the bound has to be watched from outside."""
-        if not self._in_head:
-            return
-        self._head_bytes += received
+        self._head_received += received
         limits = self._door.limits
-        if self._head_bytes > limits.max_header_bytes + limits.max_query_bytes + 4096:
+        if self._head_received > limits.max_header_bytes + limits.max_query_bytes + 4096:
             self._refuse("HEADERS_TOO_LARGE", f"The request head is larger than {limits.max_header_bytes} bytes.")
         elif self.idle:
             self.deadline = min(self.deadline, time.monotonic() + limits.header_timeout_s)
@@ -305,12 +406,8 @@ class Connection(asyncio.Protocol):
         """The parser stops at an upgrade. One we do not follow is answered as a plain request, and then we close."""
         self._wants_no_more = True
         exchange = self._receiving
-        if exchange is None:
-            return
-        if exchange.head.upgrade:
-            exchange.early_tunnel_data = rest
-        else:
-            exchange.head.keep_alive = False
+        if exchange is not None and exchange.head.upgrade and rest:
+            self._read_past_the_end(rest) if self.tunnel is None else self.tunnel.data_received(rest)
 
     def _malformed(self, error: httptools.HttpParserError) -> None:
         if self._wants_no_more:
@@ -324,13 +421,13 @@ class Connection(asyncio.Protocol):
         self._refuse("BAD_REQUEST", f"The request is malformed: {_cause(error)}.")
 
     def _refuse(self, code: str, message: str) -> None:
-        """Answer a head we cannot accept. If older exchanges still run they come first, and this one just closes."""
-        self._refused = self._wants_no_more = True
-        if self._exchanges:
-            self._exchanges[-1].head.keep_alive = False
+        """Answer a head we cannot accept, after those that came before it."""
+        if self._refused:
             return
-        self.transport.write(self._door.refuse_head(self, code, message))
-        self.close()
+        self._refused = self._wants_no_more = True
+        self._last_words = self._door.refuse_head(self, code, message)
+        if not self._exchanges:
+            self._say_last_words()
 
     def _pause(self) -> None:
         if not self.transport.is_closing():

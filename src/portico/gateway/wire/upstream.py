@@ -9,10 +9,14 @@ from ssl import SSLContext
 from typing import Protocol
 
 import httptools
+import structlog
 
 from portico.gateway.wire.head import FORBIDDEN_TRAILERS, Header
 
+log = structlog.get_logger("portico.gateway")
+
 MAX_HEAD_BYTES = 64 * 1024
+MAX_TRAILERS = 100
 MAX_INFORMATIONAL = 16
 
 
@@ -62,6 +66,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_bodiless",
         "_chunked",
+        "_complete",
         "_head_bytes",
         "_headers",
         "_in_head",
@@ -73,6 +78,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_request_is_head",
         "_reusable",
         "_saw_bytes",
+        "_slow",
         "_trailers",
         "_until_close",
         "deadline",
@@ -95,11 +101,12 @@ class UpstreamConnection(asyncio.Protocol):
         self.received_ns = 0
         self._headers: list[Header] = []
         self._trailers: list[Header] = []
+        self._slow = False
         self._reset(head_request=False)
 
     def _reset(self, *, head_request: bool) -> None:
         self._in_head = self._saw_bytes = self._reusable = self._until_close = self._request_done = False
-        self._bodiless = self._chunked = False
+        self._bodiless = self._chunked = self._complete = False
         self._request_is_head = head_request
         self._length: int | None = None
         self._head_bytes = self._informational = 0
@@ -158,10 +165,16 @@ class UpstreamConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._switched(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError:
+            log.exception("gateway.fault")
+            self._broken("Something went wrong inside Portico while reading it.")
         except httptools.HttpParserError:
             self._broken("The service's answer is not valid HTTP.")
         else:
-            if self._in_head:
+            if self._complete:
+                # Only now: a call begun from within the answer's end must not be given what follows it in the same read.
+                self._pool.give_back(self, reusable=self._reusable and self._request_done and not self._slow)
+            elif self._in_head:
                 self._head_bytes += len(data)
                 if self._head_bytes > MAX_HEAD_BYTES:
                     self._broken("The service's answer head is too large.")
@@ -188,12 +201,14 @@ class UpstreamConnection(asyncio.Protocol):
             self._broken("The service closed the connection before its answer was complete.")
 
     def pause_writing(self) -> None:
+        self._slow = True
         if self.tunnel is not None:
             self.tunnel.pause_writing()
         elif self.listener is not None:
             self.listener.service_is_slow()
 
     def resume_writing(self) -> None:
+        self._slow = False
         if self.tunnel is not None:
             self.tunnel.resume_writing()
         elif self.listener is not None:
@@ -204,6 +219,9 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._in_head, self._headers, self._trailers = True, [], []
         self._length, self._chunked = None, False
+        if self._complete:
+            # A second answer to one request: the connection is out of step.
+            self._reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:
@@ -213,7 +231,9 @@ class UpstreamConnection(asyncio.Protocol):
                 self._length = int(value) if value.isdigit() else None
             elif low == b"transfer-encoding":
                 self._chunked = True
-        elif name.lower() not in FORBIDDEN_TRAILERS:
+                if value.strip().lower() != b"chunked":
+                    self._broken("The service's answer has a transfer coding that was not asked for.")
+        elif len(self._trailers) < MAX_TRAILERS and name.lower() not in FORBIDDEN_TRAILERS:
             self._trailers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -222,6 +242,8 @@ class UpstreamConnection(asyncio.Protocol):
         if listener is None or status < 200:
             return
         self._bodiless = self._request_is_head or status in {204, 304}
+        if status == 204:
+            self._length = None
         self._until_close = not (self._bodiless or self._chunked or self._length is not None)
         # llhttp does not know that a HEAD was asked and waits for a body that never comes, so such a connection is spent.
         self._reusable = self._parser.should_keep_alive() and not self._until_close and not self._request_is_head
@@ -248,8 +270,8 @@ class UpstreamConnection(asyncio.Protocol):
         listener, trailers = self.listener, self._trailers
         self.listener = None
         self.deadline = 0.0
-        # A request still being sent when the answer is complete would leave the connection out of step.
-        self._pool.give_back(self, reusable=self._reusable and self._request_done)
+        # `data_received` gives it back. A request still being sent when the answer is complete leaves it out of step.
+        self._complete = True
         if listener is not None:
             listener.answer_end(trailers)
 
@@ -265,8 +287,8 @@ class UpstreamConnection(asyncio.Protocol):
         if listener is None:
             self.drop()
             return
+        # It stays among the busy ones: a tunnel takes a place at the endpoint as long as it lives.
         self.deadline = 0.0
-        self._pool.busy.discard(self)
         listener.upgraded(self._headers, rest)
 
 

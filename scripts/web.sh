@@ -15,7 +15,7 @@ need_node
 case $1 in
   install)
     echo "Installing the web client's packages ..."
-    npm ci --silent --no-audit --no-fund
+    npm ci --loglevel error --no-audit --no-fund
     touch node_modules/.installed
     ;;
   build)

@@ -19,7 +19,7 @@ from portico.platform.deps import Deps
 from tests.isolation.test_census import name_for
 from tests.isolation.two_orgs import API, Org, found_org, found_platform, furnish, sign_in
 
-EXAMPLES = 4
+EXAMPLES = 2
 # These would end the sign-in that all the others use, or take the ground from under them.
 LEFT_OUT = {
     ("POST", "/auth/sign-out"),

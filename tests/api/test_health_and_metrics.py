@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from portico.api.app import create_app
-from portico.domains.routing.model import GatewayStatus
+from portico.domains.routing.model import BreakerReport, GatewayStatus
 from portico.platform.deps import Deps
 from portico.platform.settings import MetricsSettings, Sealed, Settings
 
@@ -25,6 +25,9 @@ class Feed:
 
     def statuses(self) -> Sequence[GatewayStatus]:
         return self.reported
+
+    def breakers(self, org_id: str) -> Sequence[BreakerReport]:
+        return []
 
 
 def open_client(deps: Deps, feed: Feed | None = None, settings: Settings | None = None) -> httpx2.AsyncClient:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from portico.kernel.ids import EndpointId, LeaseId, OrgId, ServiceId, VersionId
 from portico.kernel.scope import OrgScope, ScopeName
@@ -167,23 +167,20 @@ class Lease:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointRoute:
+class EndpointRoute(NamedTuple):
     id: str
     url: str
     weight: int
     healthy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRoute:
+class VersionRoute(NamedTuple):
     version: str
     weight: int
     endpoints: tuple[EndpointRoute, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRoute:
+class ServiceRoute(NamedTuple):
     """What the Snapshot holds of a service; `created_by` may call it like someone with a grant."""
 
     id: str

@@ -1,10 +1,13 @@
 """The Snapshot's reading of the hub: three queries over all orgs, whatever their size."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.engine import CursorResult
 
-from portico.domains.hub.model import EndpointRoute, ServiceRoute, VersionRoute
+from portico.domains.hub.model import EndpointRoute, ServiceKind, ServiceRoute, VersionRoute
 from portico.domains.hub.rows import credential_of, price_of
 from portico.domains.hub.tables import service_endpoints as endpoints
 from portico.domains.hub.tables import service_versions as versions
@@ -36,26 +39,44 @@ _COLUMNS = [
 async def load_routes(tx: Tx, scope: PlatformScope) -> list[ServiceRoute]:
     """Every service by id; a deprecated version keeps its endpoints but gets no share of the traffic."""
     by_service = await _versions(tx, scope)
-    return [
-        ServiceRoute(
-            row.id,
-            row.org_id,
-            row.scope,
-            row.name,
-            row.kind,
-            row.visibility == "restricted",
-            tuple(by_service[row.id]),
-            row.timeout_s,
-            row.max_retries,
-            row.cache_ttl_s,
-            price_of(row.price),
-            tuple(row.models),
-            row.max_output_tokens,
-            credential_of(row.credential),
-            row.created_by,
-        )
-        for row in await tx.execute(select(*_COLUMNS).order_by(services.c.id))
-    ]
+    rows = _plain(await tx.execute(select(*_COLUMNS).order_by(services.c.id)))
+    return [_route(by_service, *row) for row in rows]
+
+
+def _route(
+    by_service: Mapping[str, list[VersionRoute]],
+    service_id: str,
+    org_id: str,
+    scope: str | None,
+    name: str,
+    kind: ServiceKind,
+    visibility: str,
+    timeout_s: float | None,
+    max_retries: int,
+    cache_ttl_s: int,
+    price: dict[str, Any] | None,
+    models: list[str],
+    max_output_tokens: int | None,
+    credential: dict[str, Any] | None,
+    created_by: str,
+) -> ServiceRoute:
+    return ServiceRoute(
+        service_id,
+        org_id,
+        scope,
+        name,
+        kind,
+        visibility == "restricted",
+        tuple(by_service.get(service_id, ())),
+        timeout_s,
+        max_retries,
+        cache_ttl_s,
+        price_of(price),
+        tuple(models),
+        max_output_tokens,
+        credential_of(credential),
+        created_by,
+    )
 
 
 async def _versions(tx: Tx, scope: PlatformScope) -> defaultdict[str, list[VersionRoute]]:
@@ -63,13 +84,18 @@ async def _versions(tx: Tx, scope: PlatformScope) -> defaultdict[str, list[Versi
     query = select(
         endpoints.c.id, endpoints.c.version_id, endpoints.c.url, endpoints.c.weight, endpoints.c.health
     ).order_by(endpoints.c.id)
-    for row in await tx.execute(query):
-        by_version[row.version_id].append(EndpointRoute(row.id, row.url, row.weight, row.health != "unhealthy"))
+    for endpoint_id, version_id, url, weight, health in _plain(await tx.execute(query)):
+        by_version[version_id].append(EndpointRoute(endpoint_id, url, weight, health != "unhealthy"))
     by_service: defaultdict[str, list[VersionRoute]] = defaultdict(list)
     query_versions = select(
         versions.c.id, versions.c.service_id, versions.c.version, versions.c.weight, versions.c.status
     ).order_by(versions.c.created_at, versions.c.id)
-    for row in await tx.execute(query_versions):
-        share = row.weight if row.status == "active" else 0
-        by_service[row.service_id].append(VersionRoute(row.version, share, tuple(by_version[row.id])))
+    for version_id, service_id, version, weight, status in _plain(await tx.execute(query_versions)):
+        share = weight if status == "active" else 0
+        by_service[service_id].append(VersionRoute(version, share, tuple(by_version[version_id])))
     return by_service
+
+
+def _plain(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """Rows to be unpacked by place, which is several times quicker than by name."""
+    return [tuple(row) for row in result.all()]

@@ -1,10 +1,25 @@
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects import postgresql
 
 from portico.platform.db import Json, UtcTime, metadata
 
 # Byte order on both engines, so that pages sort the same everywhere and beside the built-in services.
 Name = String(63).with_variant(postgresql.VARCHAR(63, collation="C"), "postgresql")
+
+# Nothing is NULL rather than the JSON text null, which would be parsed for each row of a snapshot.
+JsonOrNull = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 services = Table(
     "services",
@@ -24,10 +39,10 @@ services = Table(
     Column("timeout_s", Float),
     Column("max_retries", Integer, nullable=False),
     Column("cache_ttl_s", Integer, nullable=False),
-    Column("price", Json),
+    Column("price", JsonOrNull),
     Column("models", Json, nullable=False),
     Column("max_output_tokens", BigInteger),
-    Column("credential", Json),
+    Column("credential", JsonOrNull),
     Column("health_path", Text),
     Column("methods", Json, nullable=False),
     Column("status", String(16), nullable=False),

@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select
 
@@ -46,7 +47,8 @@ async def key_entries(tx: Tx, scope: PlatformScope, now: datetime) -> tuple[KeyE
         )
         .order_by(api_keys.c.id)
     )
-    return tuple(_key_entry(now, *row) for row in (await tx.execute(query)).all())
+    rows: list[tuple[Any, ...]] = [tuple(row) for row in await tx.execute(query)]
+    return tuple(_key_entry(now, *row) for row in rows)
 
 
 def _key_entry(

@@ -62,12 +62,12 @@ async def test_a_key_opens_its_org_and_scope_with_its_permissions(world: World, 
     await key.refused(403, "POST", "/orgs", {"name": "X", "slug": "x", "owner_email": "x@x.example"})
 
 
-@pytest.mark.parametrize("wrong", [0, 5, 12, 30, 54])
-async def test_one_changed_character_and_the_key_opens_nothing(world: World, ann: Someone, wrong: int) -> None:
+async def test_one_changed_character_and_the_key_opens_nothing(world: World, ann: Someone) -> None:
     secret = (await _make(ann))["secret"]
-    other = "1" if secret[wrong] != "1" else "0"
-    with pytest.raises(BadKey):
-        await tenancy.authenticate(world.deps, secret[:wrong] + other + secret[wrong + 1 :], None)
+    for wrong in range(len(secret)):
+        other = "1" if secret[wrong] != "1" else "0"
+        with pytest.raises(BadKey):
+            await tenancy.authenticate(world.deps, secret[:wrong] + other + secret[wrong + 1 :], None)
 
 
 async def test_an_expired_key_says_so(world: World, ann: Someone) -> None:

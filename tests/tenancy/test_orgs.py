@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from sqlalchemy import select
 
@@ -137,6 +139,17 @@ async def test_a_superadmin_without_any_org_runs_the_platform_and_nothing_else(w
     body = {"current_password": PASSWORD, "new_password": "another horse battery"}
     await ann.post("/auth/password", body, 204)
     await ann.post("/auth/sign-out", status=204)
+
+
+async def test_two_who_found_the_same_slug_at_once_and_two_who_accept_at_once(world: World, ann: Someone) -> None:
+    body = {"name": "Globex", "slug": "globex", "owner_email": "greta@globex.example"}
+    made = await asyncio.gather(*(ann.ask("POST", "/orgs", body) for _ in range(3)))
+    assert sorted(answer.status_code for answer in made) == [201, 409, 409]
+    token = next(answer.json()["invitation_token"] for answer in made if answer.status_code == 201)
+    acceptance = {"token": token, "name": "Greta", "password": PASSWORD}
+    path = "/auth/invitations/accept"
+    accepted = await asyncio.gather(*(world.nobody.ask("POST", path, acceptance) for _ in range(3)))
+    assert sorted(answer.status_code for answer in accepted) == [200, 404, 404]
 
 
 @pytest.mark.req("C15")

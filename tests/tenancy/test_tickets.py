@@ -42,9 +42,9 @@ async def test_of_many_who_come_with_one_ticket_one_gets_in(world: World, ann: S
     assert len([identity for identity in found if identity is not None]) == 1
 
 
-@pytest.mark.parametrize("ticket", ["", "x", "x" * 5000, "ä"])
-async def test_a_made_up_ticket_lets_nobody_in(world: World, ticket: str) -> None:
-    assert await tenancy.redeem_ticket(world.deps, ticket) is None
+async def test_a_made_up_ticket_lets_nobody_in(world: World) -> None:
+    for ticket in ("", "x", "x" * 5000, "ä"):
+        assert await tenancy.redeem_ticket(world.deps, ticket) is None
 
 
 @pytest.mark.req("HY15")

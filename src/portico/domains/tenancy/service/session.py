@@ -17,6 +17,7 @@ from portico.domains.tenancy.service.sign_in import (
     find_place,
     first_scope,
     give_refresh_token,
+    note_failure,
     stand_at,
     tries_subject,
 )
@@ -162,6 +163,7 @@ async def change_password(identity: Identity, current: str, new: str, deps: Deps
         raise SignInEnded
     await count_try(person.email, actor.address, deps)
     if not await passwords.matches(person.password_hash, current):
+        await note_failure("person.change_password", person.email, actor.address, deps)
         raise InvalidInput("current_password", "is not the current password")
     password_hash = await passwords.hash(new)
     async with deps.uow() as tx:

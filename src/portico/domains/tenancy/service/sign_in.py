@@ -51,10 +51,14 @@ async def sign_in(email: str, password: str, org_id: OrgId | None, address: str 
     """raises BadSignIn, RateLimited, OrgSuspended, and NotFound for an org the person is not in"""
     email = email.lower()
     person = await prove_password(email, password, address, deps)
-    async with deps.uow() as tx:
-        await sign_in_store.forget_tries(tx, PLATFORM, tries_subject(address, email))
-        place = await find_place(tx, person, org_id)
-        return await begin(tx, person, place, address, deps)
+    try:
+        async with deps.uow() as tx:
+            await sign_in_store.forget_tries(tx, PLATFORM, tries_subject(address, email))
+            place = await find_place(tx, person, org_id)
+            return await begin(tx, person, place, address, deps)
+    except (BadSignIn, NotFound, OrgSuspended):
+        await note_failure("sign_in.start", email, address, deps)
+        raise
 
 
 async def prove_password(email: str, password: str, address: str | None, deps: Deps) -> Person:
@@ -64,7 +68,7 @@ async def prove_password(email: str, password: str, address: str | None, deps: D
         person = await people_store.load_person_by_email(tx, PLATFORM, email)
     matches = await passwords.matches(None if person is None else person.password_hash, password[:MAX_PASSWORD_CHARS])
     if person is None or not matches or len(password) > MAX_PASSWORD_CHARS:
-        await _note_failure(email, address, deps)
+        await note_failure("sign_in.start", email, address, deps)
         raise BadSignIn
     return person
 
@@ -87,12 +91,13 @@ def tries_subject(address: str | None, email: str) -> bytes:
     return hashlib.sha256(f"{address or ''}\n{email}".encode()).digest()
 
 
-async def _note_failure(email: str, address: str | None, deps: Deps) -> None:
+async def note_failure(action: str, email: str, address: str | None, deps: Deps) -> None:
+    """In the platform's chain: who failed to prove who they are acts in no org."""
     async with deps.uow() as tx:
         await audit.record_platform(
             tx,
             actor=Actor("person", "unknown", "unknown", address),
-            action="sign_in.start",
+            action=action,
             target=audit.Target("person", "unknown", email),
             outcome="refused",
             severity="WARN",

@@ -51,13 +51,14 @@ async def folded(deps: Deps) -> list[CallLine]:
 async def all_pages(deps: Deps, scope: OrgScope, wanted: CallFilter, page_size: int) -> list[str]:
     found: list[str] = []
     ask = PageAsk(page_size)
-    while True:
+    while len(found) <= 500:
         page = await service.list_calls(scope, wanted, ask, deps)
         assert len(page.items) <= page_size
         found.extend(record.line.id for record in page.items)
         if page.next_cursor is None:
             return found
         ask = PageAsk(page_size, decode_cursor(page.next_cursor))
+    raise AssertionError("the pages do not end")
 
 
 FILTERS: list[tuple[CallFilter, Any]] = [

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.engine import Row
 
 from portico.domains.usage.model import CallLine, Charge, Stage
@@ -14,7 +14,7 @@ from portico.domains.usage.store_journal import COPIED, totals_of
 from portico.domains.usage.tables import call_totals, calls
 from portico.domains.usage.totals import Subject, Totals
 from portico.kernel.scope import OrgScope
-from portico.platform.db import Tx, from_micros, to_micros
+from portico.platform.db import Tx, UtcTime, from_micros, to_micros
 
 # Stages and charges are read with the one call that is looked at, not with lists.
 _LISTED = [calls.c.position, calls.c.at, *(calls.c[name] for name in COPIED)]
@@ -71,7 +71,8 @@ async def list_calls(
             return []
         chosen = chosen.where(calls.c.position.in_(named))
     if after is not None:
-        chosen = chosen.where(tuple_(calls.c.at, calls.c.id) < tuple_(from_micros(after[0]), after[1]))
+        last = tuple_(literal(from_micros(after[0]), UtcTime()), literal(after[1]))
+        chosen = chosen.where(tuple_(calls.c.at, calls.c.id) < last)
     few = chosen.order_by(calls.c.at.desc(), calls.c.id.desc()).limit(limit).subquery()
     statement = (
         select(*_LISTED)

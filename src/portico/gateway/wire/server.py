@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing",
+        "_detached",
         "_door",
         "_exchanges",
         "_head_bytes",
@@ -105,6 +106,7 @@ class Connection(asyncio.Protocol):
         self._in_head = self._refused = self._wants_no_more = self.peer_closed = False
         self._paused_for_pipeline = self._paused_for_upstream = self._advancing = self._lingering = False
         self._last_words = b""
+        self._detached: Exchange | None = None
         self.writable = True
         self.tunnel: asyncio.Protocol | None = None
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
@@ -212,7 +214,8 @@ class Connection(asyncio.Protocol):
             http10=version == "1.0",
             keep_alive=parser.should_keep_alive(),
         )
-        refusal = self._too_much(head, version) or examine(head, wants_upgrade=parser.should_upgrade())
+        wants_upgrade = parser.should_upgrade()
+        refusal = self._too_much(head, version) or examine(head, wants_upgrade=wants_upgrade)
         if refusal is not None:
             self._refuse(*refusal)
             return
@@ -230,6 +233,9 @@ class Connection(asyncio.Protocol):
             self._exchanges[-1].head.keep_alive = False
             self._receiving = None
             self._refused = self._wants_no_more = True
+        if wants_upgrade and head.has_body:
+            # The parser takes an upgrade's body for the new protocol's bytes; `_upgrade_seen` has it read as what it is.
+            self._detached, self._receiving = self._receiving, None
 
     def on_body(self, body: bytes) -> None:
         self._quiet_bytes = 0
@@ -404,10 +410,26 @@ class Connection(asyncio.Protocol):
 
     def _upgrade_seen(self, rest: bytes) -> None:
         """The parser stops at an upgrade. One we do not follow is answered as a plain request, and then we close."""
+        if self._detached is not None:
+            self._read_detached_body(self._detached, rest)
+            return
         self._wants_no_more = True
         exchange = self._receiving
         if exchange is not None and exchange.head.upgrade and rest:
             self._read_past_the_end(rest) if self.tunnel is None else self.tunnel.data_received(rest)
+
+    def _read_detached_body(self, exchange: "Exchange", rest: bytes) -> None:
+        """An upgrade that we do not follow is a plain request, the connection's last, and its body comes first of all."""
+        self._detached, self._receiving = None, exchange
+        self._parser = httptools.HttpRequestParser(_BodyOnly(self))
+        framing = (
+            b"Transfer-Encoding: chunked"
+            if exchange.head.chunked
+            else b"Content-Length: %d" % exchange.head.content_length
+        )
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+        if rest:
+            self.data_received(rest)
 
     def _malformed(self, error: httptools.HttpParserError) -> None:
         if self._wants_no_more:
@@ -436,6 +458,22 @@ class Connection(asyncio.Protocol):
     def _resume(self) -> None:
         if not (self._paused_for_pipeline or self._paused_for_upstream or self.transport.is_closing()):
             self.transport.resume_reading()
+
+
+class _BodyOnly:
+    """Tells a connection about a body whose head it has read before."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._in_head = True
+        self.on_body, self.on_message_complete = connection.on_body, connection.on_message_complete
+        self._on_trailer = connection.on_header
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            self._on_trailer(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
 
 
 def _cause(error: httptools.HttpParserError) -> str:

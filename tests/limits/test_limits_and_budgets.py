@@ -67,6 +67,7 @@ async def test_a_limit_names_its_subject(deps: Deps, admin: OrgScope) -> None:
         ("of key", "key", key.id, "bot"),
         ("of address", "address", "192.0.2.7", "192.0.2.7"),
         ("of each address", "address", None, "each address"),
+        ("of each key", "key", None, "each key"),
     ):
         made = await limits.create_limit(
             admin, replace(LIMIT, name=name, subject_kind=kind, subject_id=subject_id), deps
@@ -79,7 +80,6 @@ async def test_a_subject_has_to_exist_in_the_org(deps: Deps, admin: OrgScope, st
     foreign, _ = await tenancy.create_key(stranger, tenancy.KeyDraft("theirs"), deps)
     for kind, subject_id in (
         ("key", foreign.id),
-        ("key", None),
         ("key", "per_1"),
         ("scope", "NOWHERE"),
         ("org", "org_1"),
@@ -89,6 +89,8 @@ async def test_a_subject_has_to_exist_in_the_org(deps: Deps, admin: OrgScope, st
             await limits.create_limit(admin, replace(LIMIT, subject_kind=kind, subject_id=subject_id), deps)
     with pytest.raises(InvalidInput, match="subject_id"):
         await limits.create_budget(admin, replace(BUDGET, subject_kind="principal", subject_id=foreign.id), deps)
+    with pytest.raises(InvalidFields, match="subject_id"):
+        await limits.create_budget(admin, replace(BUDGET, subject_kind="principal"), deps)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ from portico.domains.limits.spending import (
     snapshot_budgets,
     snapshot_limits,
 )
-from portico.domains.limits.terms import Budget, BudgetCharge, BudgetDraft, BudgetState, BudgetUse, Limit, LimitDraft
+from portico.domains.limits.terms import (
+    Budget,
+    BudgetCharge,
+    BudgetDraft,
+    BudgetState,
+    BudgetUse,
+    Limit,
+    LimitDraft,
+    each_of,
+)
 from portico.domains.limits.wire import BudgetWire, budget_wire
 
 __all__ = [
@@ -26,6 +35,7 @@ __all__ = [
     "charge",
     "create_budget",
     "create_limit",
+    "each_of",
     "forget_old_windows",
     "snapshot_budgets",
     "snapshot_limits",

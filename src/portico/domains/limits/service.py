@@ -14,14 +14,14 @@ from portico.domains.limits.terms import (
     Budget,
     BudgetDraft,
     BudgetState,
-    BudgetSubject,
     BudgetUse,
     Limit,
     LimitDraft,
-    LimitSubject,
     budget_problems,
+    budget_subject_problems,
+    each_of,
     limit_problems,
-    subject_problems,
+    limit_subject_problems,
 )
 from portico.domains.tenancy import public as tenancy
 from portico.kernel import ids
@@ -32,7 +32,6 @@ from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
 
-Subject = tuple[LimitSubject | BudgetSubject, str | None]
 Row = TypeVar("Row", Limit, Budget)
 _SUBJECT = frozenset({"subject_kind", "subject_id"})
 
@@ -44,7 +43,7 @@ _ACTIONS = {
 
 
 async def create_limit(scope: OrgScope, draft: LimitDraft, deps: Deps) -> Limit:
-    _check(limit_problems(draft.name, draft.rate, draft.per_s, draft.burst), (draft.subject_kind, draft.subject_id))
+    _check_limit(draft)
     limit = Limit(
         ids.new(LimitId),
         scope.org_id,
@@ -71,7 +70,7 @@ async def update_limit(scope: OrgScope, limit_id: str, changes: dict[str, Any], 
     async with deps.uow() as tx:
         await events.hold_log(tx, scope)
         limit = replace(await _limit(tx, scope, limit_id), **changes)
-        _check(limit_problems(limit.name, limit.rate, limit.per_s, limit.burst), (limit.subject_kind, limit.subject_id))
+        _check_limit(limit)
         if await store.name_taken(tx, scope, limits, limit.name, limit.id):
             raise NameTaken("limit", limit.name)
         limit = await _named_subject(tx, scope, limit, check=bool(_SUBJECT.intersection(changes)))
@@ -101,7 +100,7 @@ async def list_limits(scope: OrgScope, ask: PageAsk, deps: Deps) -> Page[Limit]:
 
 
 async def create_budget(scope: OrgScope, draft: BudgetDraft, deps: Deps) -> BudgetState:
-    _check(budget_problems(draft.name, draft.limit, draft.warn_at_percent), (draft.subject_kind, draft.subject_id))
+    _check_budget(draft)
     budget = Budget(
         ids.new(BudgetId),
         scope.org_id,
@@ -133,10 +132,7 @@ async def update_budget(scope: OrgScope, budget_id: str, changes: dict[str, Any]
         if budget.measure != before.measure:
             # The use counted so far is in the old unit and would be read as the new one.
             raise InvalidInput("measure", "cannot be changed; create another budget")
-        _check(
-            budget_problems(budget.name, budget.limit, budget.warn_at_percent),
-            (budget.subject_kind, budget.subject_id),
-        )
+        _check_budget(budget)
         if await store.name_taken(tx, scope, budgets, budget.name, budget.id):
             raise NameTaken("budget", budget.name)
         budget = await _named_subject(tx, scope, budget, check=bool(_SUBJECT.intersection(changes)))
@@ -180,8 +176,17 @@ async def _states(tx: Tx, scope: OrgScope, found: Sequence[Budget], deps: Deps) 
     ]
 
 
-def _check(problems: list[FieldError], subject: Subject) -> None:
-    problems = [*problems, *subject_problems(*subject)]
+def _check_limit(limit: Limit | LimitDraft) -> None:
+    problems = limit_problems(limit.name, limit.rate, limit.per_s, limit.burst)
+    _refuse([*problems, *limit_subject_problems(limit.subject_kind, limit.subject_id)])
+
+
+def _check_budget(budget: Budget | BudgetDraft) -> None:
+    problems = budget_problems(budget.name, budget.limit, budget.warn_at_percent)
+    _refuse([*problems, *budget_subject_problems(budget.subject_kind, budget.subject_id)])
+
+
+def _refuse(problems: list[FieldError]) -> None:
     if problems:
         raise InvalidFields(tuple(problems))
 
@@ -209,7 +214,7 @@ async def _named_subject(tx: Tx, scope: OrgScope, row: Row, *, check: bool = Tru
     if not check:
         return named
     wanted = {"key": ("key_",), "principal": ("key_", "per_")}.get(row.subject_kind)
-    of_kind = wanted is None or (row.subject_id or "").startswith(wanted)
+    of_kind = wanted is None or row.subject_id is None or row.subject_id.startswith(wanted)
     if not named.subject_name or not of_kind:
         raise InvalidInput("subject_id", f"there is no {row.subject_kind} {row.subject_id!r} in this org")
     return named
@@ -229,9 +234,9 @@ async def _with_subjects(tx: Tx, scope: OrgScope, rows: Sequence[Row]) -> list[R
 def _subject_name(row: Limit | Budget, names: dict[str, str], org_name: str) -> str:
     if row.subject_kind == "org":
         return org_name
-    if row.subject_kind == "address":
-        return row.subject_id or "each address"
-    return names.get(row.subject_id or "", "")
+    if row.subject_id is None:
+        return each_of(row.subject_kind)
+    return row.subject_id if row.subject_kind == "address" else names.get(row.subject_id, "")
 
 
 async def _record(tx: Tx, scope: OrgScope, kind: str, row: Limit | Budget, detail: dict[str, object]) -> None:

@@ -18,7 +18,7 @@ MAX_PER_S = 31 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`rate` calls per `per_s` seconds for one subject; an address limit without an id holds for each address by itself."""
+    """`rate` calls per `per_s` seconds for one subject; without a subject id, for each of its kind by itself."""
 
     id: LimitId
     org_id: OrgId
@@ -149,13 +149,24 @@ def budget_problems(name: str, limit: int, warn_at_percent: int) -> list[FieldEr
     ]
 
 
-def subject_problems(kind: LimitSubject | BudgetSubject, subject_id: str | None) -> list[FieldError]:
-    """The shape of a subject; whether it exists is looked up."""
+def limit_subject_problems(kind: LimitSubject, subject_id: str | None) -> list[FieldError]:
+    """The shape of a subject; whether it exists is looked up. Without an id, each key, scope or address counts by itself."""
+    if subject_id is None:
+        return []
+    if kind == "org":
+        return [FieldError("subject_id", "must be left out when the subject is the org")]
+    return _address_problems(subject_id) if kind == "address" else []
+
+
+def budget_subject_problems(kind: BudgetSubject, subject_id: str | None) -> list[FieldError]:
     if kind == "org":
         return [] if subject_id is None else [FieldError("subject_id", "must be left out when the subject is the org")]
-    if kind == "address":
-        return [] if subject_id is None else _address_problems(subject_id)
     return [] if subject_id else [FieldError("subject_id", f"must name the {kind}")]
+
+
+def each_of(kind: LimitSubject | BudgetSubject) -> str:
+    """The name of a subject that was left open."""
+    return f"each {kind}"
 
 
 def _address_problems(text: str) -> list[FieldError]:

@@ -80,7 +80,7 @@ async def _content(tx: Tx, scope: PlatformScope, now: datetime) -> Snapshot:
     orgs = tuple(OrgEntry(org.id, org.name, org.active) for org in people.orgs)
     keys = tuple(_key(key) for key in people.keys)
     members = tuple(_member(member) for member in people.members)
-    names: dict[str | None, str] = {org.id: org.name for org in orgs}
+    names: dict[str, str] = {org.id: org.name for org in orgs}
     names |= {member.person_id: member.name for member in members}
     names |= {key.id: key.name for key in keys}
     return Snapshot(
@@ -170,7 +170,7 @@ def _credential(route: hub.ServiceRoute, sealed: Sealed) -> CredentialEntry | No
     return CredentialEntry(route.credential.header, route.credential.format, secret.sealed, secret.context)
 
 
-def _limit(limit: limits.Limit, names: dict[str | None, str]) -> LimitEntry:
+def _limit(limit: limits.Limit, names: dict[str, str]) -> LimitEntry:
     return LimitEntry(
         limit.id,
         limit.org_id,
@@ -185,7 +185,7 @@ def _limit(limit: limits.Limit, names: dict[str | None, str]) -> LimitEntry:
 
 
 def _budget(
-    budget: limits.Budget, window_started_at: datetime, use: limits.BudgetUse, names: dict[str | None, str]
+    budget: limits.Budget, window_started_at: datetime, use: limits.BudgetUse, names: dict[str, str]
 ) -> BudgetEntry:
     return BudgetEntry(
         budget.id,
@@ -202,7 +202,9 @@ def _budget(
     )
 
 
-def _subject_name(row: limits.Limit | limits.Budget, names: dict[str | None, str]) -> str:
+def _subject_name(row: limits.Limit | limits.Budget, names: dict[str, str]) -> str:
     if row.subject_kind == "org":
         return names.get(row.org_id, "")
-    return names.get(row.subject_id) or row.subject_id or "each address"
+    if row.subject_id is None:
+        return limits.each_of(row.subject_kind)
+    return names.get(row.subject_id, row.subject_id)

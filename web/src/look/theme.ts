@@ -72,7 +72,7 @@ export const theme = createTheme({
       },
     },
     MuiFormControlLabel: { styleOverrides: { label: { fontSize: 13 } } },
-    MuiCheckbox: { defaultProps: { size: "small" } },
+    MuiCheckbox: { defaultProps: { size: "small" }, styleOverrides: { root: { padding: "4px 9px" } } },
     MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
     MuiDialog: {
       defaultProps: { fullWidth: true, maxWidth: "sm" },

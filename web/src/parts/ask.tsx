@@ -27,6 +27,7 @@ export function Ask({ title, children, verb, typeName, busy, error, onYes, onClo
   return (
     <Dialog open onClose={onClose} aria-labelledby="ask-title">
       <form
+        className="dialog-form"
         onSubmit={(event) => {
           event.preventDefault();
           if (ready && !busy) onYes();
@@ -85,6 +86,7 @@ export function FormDialog({
   return (
     <Dialog open onClose={busy ? undefined : onClose} maxWidth={wide ? "md" : "sm"} aria-labelledby="form-title">
       <form
+        className="dialog-form"
         noValidate
         onSubmit={(event) => {
           event.preventDefault();

@@ -1,10 +1,10 @@
 import Button from "@mui/material/Button";
-import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
+import { type UseMutationResult, useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { auditList, verifyAudit } from "../../api/queries/platform";
 import { allMembers } from "../../api/queries/tenancy";
 import { useMay } from "../../api/session";
-import type { AuditEntry } from "../../api/types";
+import type { AuditEntry, AuditProof } from "../../api/types";
 import { Code, CopyId } from "../../parts/copy";
 import { FilterChip, options, SearchBox, useFilters } from "../../parts/filters";
 import { count, exact } from "../../parts/format";
@@ -53,31 +53,24 @@ function columnsFor(open: (entry: AuditEntry) => void): Column<AuditEntry>[] {
   ];
 }
 
-function Verify() {
-  const verify = useMutation(verifyAudit);
+function Proof({ verify }: { verify: UseMutationResult<AuditProof, Error, void> }) {
   const proof = verify.data;
+  if (verify.error) {
+    return <Trouble error={verify.error} what="The chain could not be verified" retry={() => verify.mutate()} />;
+  }
+  if (!proof) return null;
+  if (proof.verified) {
+    return (
+      <p className="notice ok">
+        All {count(proof.entries)} entries are as they were written; checked <Ago at={proof.checked_at} />.
+      </p>
+    );
+  }
   return (
-    <>
-      <Button onClick={() => verify.mutate()} disabled={verify.isPending}>
-        {verify.isPending ? "Verifying…" : "Verify the chain"}
-      </Button>
-      <div role="status" style={{ flexBasis: "100%" }}>
-        {verify.error && (
-          <Trouble error={verify.error} what="The chain could not be verified" retry={() => verify.mutate()} />
-        )}
-        {proof?.verified && (
-          <p className="notice ok">
-            All {count(proof.entries)} entries are as they were written; checked <Ago at={proof.checked_at} />.
-          </p>
-        )}
-        {proof && !proof.verified && (
-          <p className="notice bad">
-            The chain is broken{proof.first_bad_seq !== null && ` at entry ${proof.first_bad_seq}`}: this entry or one
-            before it was changed or removed. Compare with a backup and treat what follows as unproven.
-          </p>
-        )}
-      </div>
-    </>
+    <p className="notice bad">
+      The chain is broken{proof.first_bad_seq !== null && ` at entry ${proof.first_bad_seq}`}: this entry or one before
+      it was changed or removed. Compare with a backup and treat what follows as unproven.
+    </p>
   );
 }
 
@@ -108,6 +101,7 @@ export function Audit() {
   const members = useQuery({ ...allMembers, enabled: useMay("members.read") }).data ?? [];
   const { range, ...rest } = values;
   const query = useInfiniteQuery(auditList({ ...rest, from: startOf(range, now) }));
+  const verify = useMutation(verifyAudit);
   const [opened, setOpened] = useState<AuditEntry | null>(null);
   const rows = query.data?.pages.flatMap((page) => page.items);
   return (
@@ -116,8 +110,15 @@ export function Audit() {
         title="Audit"
         tab="Audit"
         line="who did what; each entry seals the one before it"
-        actions={<Verify />}
+        actions={
+          <Button onClick={() => verify.mutate()} disabled={verify.isPending}>
+            {verify.isPending ? "Verifying…" : "Verify the chain"}
+          </Button>
+        }
       />
+      <div role="status" className="announced">
+        <Proof verify={verify} />
+      </div>
       <search className="filters">
         <SearchBox
           label="Action, such as key.create"

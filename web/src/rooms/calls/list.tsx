@@ -107,7 +107,7 @@ export function CallList() {
   const isLive = !asked.to;
   const read = query.data?.pages.flatMap((page) => page.items);
   const rows = read && (isLive ? mergeCalls(tail, read, asked) : read);
-  const hold = useHold(rows ?? []);
+  const hold = useHold(rows ?? [], JSON.stringify(filters.values));
   return (
     <>
       <PageHead

@@ -18,8 +18,8 @@ export function LiveCalls({ onConnect }: { onConnect: () => void }) {
   const [verdict, setVerdict] = useState<string>();
   const read = useQuery(recentCalls({ kind, verdict }, shown));
   const tail = useQuery(liveCalls).data?.items ?? [];
-  const rows = mergeCalls(tail, read.data ?? [], { kind, verdict }).slice(0, shown);
-  const hold = useHold(rows);
+  const rows = mergeCalls(tail, read.data ?? [], { kind, verdict });
+  const hold = useHold(rows, `${kind} ${verdict}`);
   const empty = read.data !== undefined && rows.length === 0;
   return (
     <Card
@@ -68,7 +68,7 @@ export function LiveCalls({ onConnect }: { onConnect: () => void }) {
           <div {...hold.holders}>
             <CallTable
               label="The last calls"
-              calls={read.data === undefined && rows.length === 0 ? undefined : hold.rows}
+              calls={read.data === undefined && rows.length === 0 ? undefined : hold.rows.slice(0, shown)}
               skeletonRows={shown}
             />
           </div>
@@ -77,7 +77,7 @@ export function LiveCalls({ onConnect }: { onConnect: () => void }) {
             <span className="dim" aria-live="polite">
               {hold.paused
                 ? `paused, ${hold.waiting >= shown ? "many" : hold.waiting} new`
-                : hold.held && hold.waiting > 0
+                : hold.waiting > 0
                   ? "held still while you point at it"
                   : ""}
             </span>

@@ -76,8 +76,8 @@ function FactsCard({ service }: { service: Service }) {
 function RecentCalls({ name }: { name: string }) {
   const query = useQuery(recentCalls({ service: name }, 10));
   const tail = useQuery(liveCalls).data?.items ?? [];
-  const rows = mergeCalls(tail, query.data ?? [], { service: name }).slice(0, 10);
-  const hold = useHold(rows);
+  const rows = mergeCalls(tail, query.data ?? [], { service: name });
+  const hold = useHold(rows, name);
   return (
     <Card title="Recent calls" aside={<Link to={`/calls?service=${encodeURIComponent(name)}`}>All its calls</Link>}>
       <Loaded query={query} what="The calls" skeleton={<CallTable label="Recent calls" calls={undefined} />}>
@@ -86,7 +86,7 @@ function RecentCalls({ name }: { name: string }) {
             <Empty title="Nobody called it yet">Try it above, or point a client at its address.</Empty>
           ) : (
             <div {...hold.holders}>
-              <CallTable label="Recent calls" calls={hold.rows} />
+              <CallTable label="Recent calls" calls={hold.rows.slice(0, 10)} />
             </div>
           )
         }

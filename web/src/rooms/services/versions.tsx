@@ -31,7 +31,11 @@ function Breaker({ endpoint }: { endpoint: Endpoint }) {
     <span aria-live="polite">
       <BreakerPill state={breaker.state} />
       {breaker.reason && <div className="dim">{breaker.reason}</div>}
-      {breaker.probe_at && breaker.state === "open" && <div className="dim">probe {ago(breaker.probe_at, now)}</div>}
+      {breaker.probe_at && breaker.state === "open" && (
+        <div className="dim">
+          {Date.parse(breaker.probe_at) > now ? `probe ${ago(breaker.probe_at, now)}` : "the next call probes it"}
+        </div>
+      )}
     </span>
   );
 }

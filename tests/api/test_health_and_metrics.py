@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from portico.api.app import create_app
 from portico.domains.routing.model import BreakerReport, GatewayStatus
 from portico.platform.deps import Deps
 from portico.platform.settings import MetricsSettings, Sealed, Settings
+from portico.platform.slow_statements import watch_statements
+from portico.platform.telemetry import Metrics
 
 ENGINES = ("sqlite",)
 KEY, OLD_KEY = "k" * 44, "o" * 44
@@ -20,8 +23,11 @@ def status(gateway_id: str = "gw-1", *, journal_ok: bool = True, version: int = 
 
 
 class Feed:
-    def __init__(self, *statuses: GatewayStatus) -> None:
-        self.reported = list(statuses)
+    def __init__(self, *statuses: GatewayStatus, silent: str = "") -> None:
+        self.reported, self.silent = list(statuses), silent
+
+    def fresh(self, gateway_id: str) -> bool:
+        return gateway_id != self.silent
 
     def statuses(self) -> Sequence[GatewayStatus]:
         return self.reported
@@ -84,7 +90,11 @@ async def test_the_database_is_asked_at_most_once_a_second(
 
 @pytest.mark.parametrize(
     ("feed", "said"),
-    [(Feed(), "no gateway is connected"), (Feed(status(journal_ok=False)), "gw-1 cannot write its journal")],
+    [
+        (Feed(), "no gateway is connected"),
+        (Feed(status(), silent="gw-1"), "no gateway is connected"),
+        (Feed(status(journal_ok=False)), "gw-1 cannot write its journal"),
+    ],
 )
 async def test_it_is_not_ready_without_a_gateway_that_works(deps: Deps, feed: Feed, said: str) -> None:
     async with open_client(deps, feed) as client:
@@ -128,3 +138,16 @@ async def test_metrics_count_requests_by_route_and_carry_the_gateways_numbers(cl
     assert 'portico_gateway_calls_total{gateway="gw-1"} 12.0' in text
     assert 'portico_gateway_open_streams{gateway="gw-1"} 3.0' in text
     assert "9f8e7d" not in text
+
+
+@pytest.mark.req("SP21")
+async def test_a_slow_statement_is_counted_and_logged_without_what_was_bound_to_it(
+    deps: Deps, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics()
+    watch_statements(deps.db.sqlalchemy, metrics.note_slow_statement, slow_s=0.0)
+    async with deps.read() as tx:
+        await tx.execute(text("SELECT :word"), {"word": "hunter2"})
+    assert (metrics.registry.get_sample_value("portico_slow_statements_total") or 0) >= 1
+    assert "SELECT ?" in caplog.text
+    assert "hunter2" not in caplog.text

@@ -14,8 +14,10 @@ ROOT = Path(portico.__file__).parent
 REPO = ROOT.parents[1]
 FILES = sorted(path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts)
 DOMAINS = sorted(path.name for path in (ROOT / "domains").iterdir() if (path / "__init__.py").exists())
-MOST_LINES_OF_A_FILE = 450
-MOST_LINES_OF_A_FUNCTION = 60
+# Nearly all stay below the first number, and none goes beyond the second.
+FILE_LINES, LONGEST_FILE = 400, 500
+FUNCTION_LINES, LONGEST_FUNCTION = 40, 75
+NEARLY_ALL = 0.97
 # Pure rules that the gateway works with directly, because it may not load what stands behind a public face.
 PURE = {"limits": {"ledger", "rate"}}
 # Where the house is put together, and where its parts may be taken by their own names.
@@ -139,7 +141,7 @@ def test_every_store_function_takes_the_transaction_and_the_scope_first() -> Non
 
 def test_sql_is_written_in_stores_only() -> None:
     """Besides the ground itself: whoever wants rows asks a store, which asks for a scope."""
-    allowed = {"platform/db.py", "platform/migrate.py", "cli/doctor.py"}
+    allowed = {"platform/db.py", "platform/migrate.py", "platform/slow_statements.py", "cli/doctor.py"}
     row_types = {"sqlalchemy.Row", "sqlalchemy.engine.Row"}
     strangers = []
     for path in FILES:
@@ -154,20 +156,21 @@ def test_sql_is_written_in_stores_only() -> None:
 
 
 def test_files_stay_readable() -> None:
-    long = {
-        name_of(path): lines for path in FILES if (lines := len(path.read_text().splitlines())) > MOST_LINES_OF_A_FILE
-    }
-    assert long == {}
+    lines = {name_of(path): len(path.read_text().splitlines()) for path in FILES}
+    assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}
+    long = {name: count for name, count in lines.items() if count > FILE_LINES}
+    assert len(long) <= len(lines) * (1 - NEARLY_ALL), long
 
 
 def test_functions_stay_readable() -> None:
-    long = {}
-    for path in FILES:
-        for function in functions(tree_of(path)):
-            lines = (function.end_lineno or 0) - function.lineno + 1
-            if lines > MOST_LINES_OF_A_FUNCTION:
-                long[f"{name_of(path)}:{function.name}"] = lines
-    assert long == {}
+    lines = {
+        f"{name_of(path)}:{function.lineno} {function.name}": (function.end_lineno or 0) - function.lineno + 1
+        for path in FILES
+        for function in functions(tree_of(path))
+    }
+    assert {name: count for name, count in lines.items() if count > LONGEST_FUNCTION} == {}
+    long = {name: count for name, count in lines.items() if count > FUNCTION_LINES}
+    assert len(long) <= len(lines) * (1 - NEARLY_ALL), long
 
 
 def test_no_room_is_named_after_nothing() -> None:

@@ -25,6 +25,7 @@ from portico.api.routers import domain_routers
 from portico.api.web_client import WebClient
 from portico.platform.deps import Deps
 from portico.platform.settings import Loaded
+from portico.platform.slow_statements import watch_statements
 from portico.platform.telemetry import Metrics
 
 
@@ -61,6 +62,7 @@ def _fill_state(app: FastAPI, deps: Deps, feed: GatewayReports | None, loaded: L
     app.state.installation = Installation(deps.clock.now(), loaded)
     app.state.database_health = DatabaseHealth(deps.db)
     app.state.metrics = Metrics()
+    watch_statements(deps.db.sqlalchemy, app.state.metrics.note_slow_statement)
     if feed is not None:
         app.state.metrics.watch_gateways(lambda: [(each.gateway_id, each.counters) for each in feed.statuses()])
 

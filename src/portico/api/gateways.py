@@ -11,8 +11,12 @@ from portico.domains.routing.model import GatewayStatus
 class GatewayReports(Protocol):
     def statuses(self) -> Sequence[GatewayStatus]: ...
 
+    def fresh(self, gateway_id: str) -> bool:
+        """Whether the gateway was heard within the last seconds."""
+        ...
 
-def reports_of(request: Request) -> Sequence[GatewayStatus] | None:
-    """The newest report of each gateway that is connected; None when this process has no feed."""
+
+def reports_of(request: Request) -> list[tuple[GatewayStatus, bool]] | None:
+    """The newest report of each gateway that is linked, with its freshness; None when this process has no feed."""
     feed: GatewayReports | None = request.app.state.feed
-    return None if feed is None else feed.statuses()
+    return None if feed is None else [(each, feed.fresh(each.gateway_id)) for each in feed.statuses()]

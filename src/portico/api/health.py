@@ -73,9 +73,9 @@ async def troubles_of(request: Request) -> list[str]:
     troubles = [] if database is None else [database]
     reports = reports_of(request)
     if reports is not None:
-        if not reports:
+        if not any(fresh for _, fresh in reports):
             troubles.append("no gateway is connected")
         troubles += [
-            f"the gateway {each.gateway_id} cannot write its journal" for each in reports if not each.journal_ok
+            f"the gateway {each.gateway_id} cannot write its journal" for each, _ in reports if not each.journal_ok
         ]
     return troubles

@@ -131,27 +131,29 @@ def _gateways(request: Request, now: datetime) -> list[GatewayWire] | None:
     reports = reports_of(request)
     if reports is None:
         return None
-    newest = max((each.snapshot_version for each in reports), default=0)
     return [
         GatewayWire(
             id=each.gateway_id,
-            fresh=each.snapshot_version == newest,
+            fresh=fresh,
             snapshot_version=each.snapshot_version,
             uptime_s=max(0, int((now - from_micros(each.started_at_us)).total_seconds())),
             open_connections=each.open_connections,
             open_calls=each.open_calls,
             journal_ok=each.journal_ok,
         )
-        for each in reports
+        for each, fresh in reports
     ]
 
 
 def _gateway_component(gateways: list[GatewayWire]) -> ComponentWire:
-    if not gateways:
+    silent = [each.id for each in gateways if not each.fresh]
+    if len(silent) == len(gateways):
         return ComponentWire(name="gateways", status="unhealthy", detail="no gateway is connected")
     stuck = [each.id for each in gateways if not each.journal_ok]
     if stuck:
         return ComponentWire(name="gateways", status="unhealthy", detail=f"{', '.join(stuck)} cannot write the journal")
+    if silent:
+        return ComponentWire(name="gateways", status="degraded", detail=f"{', '.join(silent)} has gone silent")
     return ComponentWire(name="gateways", status="healthy", detail=f"{len(gateways)} connected")
 
 

@@ -10,10 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portico.kernel.errors import BadKey, MissingCredentials
 from portico.platform.settings import Settings
-from portico.platform.telemetry import Metrics
+from portico.platform.telemetry import Metrics, logger
 from portico.platform.web import DepsDep
 
 router = APIRouter(include_in_schema=False)
+_log = logger("portico.api")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Measure:
@@ -37,8 +39,17 @@ class Measure:
         finally:
             # The route's template, never the path itself: ids would make a series each.
             path = scope["app"].state.paths.of(scope.get("route")) or "unmatched"
-            self.metrics.requests.labels(scope["method"], path, str(status)).inc()
-            self.metrics.durations.labels(scope["method"], path).observe(time.perf_counter() - began)
+            took_s = time.perf_counter() - began
+            self.metrics.requests.labels(_method(scope), path, str(status)).inc()
+            self.metrics.durations.labels(_method(scope), path).observe(took_s)
+            if path.startswith("/api/"):
+                _log.info("request", method=scope["method"], path=path, status=status, took_ms=round(took_s * 1000, 2))
+
+
+def _method(scope: Scope) -> str:
+    """Clients may invent methods; series may not be made that way."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "other"
 
 
 @router.get("/metrics")

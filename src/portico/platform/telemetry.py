@@ -106,6 +106,16 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.slow_statements = Counter(
+            "portico_slow_statements_total",
+            "Database statements that took a second or longer.",
+            registry=self.registry,
+        )
+
+    def note_slow_statement(self, statement: str, took_s: float) -> None:
+        self.slow_statements.inc()
+        logger("portico.database").warning("slow statement", statement=statement, took_s=round(took_s, 3))
+
     def watch_gateways(self, read: Callable[[], Iterable[tuple[str, Mapping[str, float]]]]) -> None:
         """Export the counters that the gateways report, as `portico_gateway_*` with the gateway's id."""
         self.registry.register(_GatewayNumbers(read))

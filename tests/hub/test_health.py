@@ -136,3 +136,13 @@ async def test_an_endpoint_removed_during_its_probe_leaves_no_trace(deps: Deps) 
 
     assert (await health.check_health(deps, Removing(**{":9001": 200}))).changed == 0
     assert (await hub.find_service(ADMIN, "inventory", deps)).status == "unhealthy"
+
+
+async def test_more_endpoints_than_one_batch_are_all_checked_in_one_round(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_BATCH", 2)
+    for number in range(5):
+        await hub.create_service(ADMIN, hub.ServiceDraft(f"s-{number}", "http", "http://127.0.0.1:9001"), deps)
+    await hub.create_service(STRANGER, hub.ServiceDraft("theirs", "http", "http://127.0.0.1:9001"), deps)
+    assert (await health.check_health(deps, Upstreams(**{":9001": 200}))).changed == 6

@@ -1,6 +1,8 @@
 """Health: each endpoint is asked every 30 s, whether calls go to it or not, and judged by several answers in a row."""
 
 import asyncio
+import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +14,7 @@ from portico.domains.hub import part_store, service, store
 from portico.domains.hub.model import Endpoint, Service, ServiceStatus, aggregate_status
 from portico.domains.tenancy import public as tenancy
 from portico.kernel.errors import NotPermitted, Refusal
+from portico.kernel.ids import OrgId
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
@@ -22,7 +25,8 @@ TIMEOUT_S = 5.0
 AT_ONCE = 20
 # A driver that wakes a little early must not skip an endpoint for a whole round.
 _SLACK_S = 2
-_BATCH = 400
+_BATCH = 200
+_LONGEST_S = 20.0
 _MOST_BYTES = 65_536
 _WORSE = {"healthy": 0, "unknown": 0, "degraded": 1, "unhealthy": 2}
 DEGRADED = events.declare("service.health_degraded.v1", "service_id", "name", "status", "before")
@@ -49,19 +53,32 @@ class Probe:
 async def check_health(deps: Deps, outbound: Outbound | None = None) -> HealthStatus:
     """Probe every endpoint that is due; call it as often as you like.
 
-    Idempotent; two processes at once only probe twice. At most 20 probes at a time, 5 s each.
+    Idempotent; two processes at once only probe twice. At most 20 probes at a time, 5 s each; what is still due after
+    20 s waits for the next call, so that one round of many dead endpoints cannot hold up everything after it.
     """
+    outbound = outbound or Outbound(deps.settings)
+    give_up_at_s = time.monotonic() + _LONGEST_S
+    probed = failed = changed = 0
+    while True:
+        done = await _check_batch(deps, outbound)
+        probed, failed, changed = probed + done.probed, failed + done.failed, changed + done.changed
+        if done.probed < _BATCH or time.monotonic() > give_up_at_s:
+            return HealthStatus(probed, failed, changed)
+
+
+async def _check_batch(deps: Deps, outbound: Outbound) -> HealthStatus:
     platform = tenancy.platform_scope()
     due_before = deps.clock.now() - timedelta(seconds=EVERY_S - _SLACK_S)
     async with deps.read() as tx:
         due = await part_store.endpoints_due(tx, platform, due_before, _BATCH)
         owners = await store.services_by_id(tx, platform, sorted({each.service_id for each in due}))
-    paths = {owner.id: owner.health_path for owner in owners}
-    probes = await _probe_all([(each, paths.get(each.service_id)) for each in due], outbound or Outbound(deps.settings))
-    changed = 0
-    for owner in owners:
-        theirs = [probe for probe in probes if probe.endpoint.service_id == owner.id]
-        changed += await _store_round(owner, theirs, deps)
+    owner_of = {owner.id: owner for owner in owners}
+    known = [(each, owner_of[each.service_id]) for each in due if each.service_id in owner_of]
+    probes = await _probe_all([(each, owner.health_path) for each, owner in known], outbound)
+    by_org: defaultdict[OrgId, list[Probe]] = defaultdict(list)
+    for probe in probes:
+        by_org[owner_of[probe.endpoint.service_id].org_id].append(probe)
+    changed = sum([await _store_round(org_id, theirs, deps) for org_id, theirs in by_org.items()])
     return HealthStatus(len(probes), sum(probe.error is not None for probe in probes), changed)
 
 
@@ -75,7 +92,7 @@ async def check_service(scope: OrgScope, name: str, deps: Deps, outbound: Outbou
         return found
     endpoints = [(each, found.health_path) for each in found.endpoints]
     probes = await _probe_all(endpoints, outbound or Outbound(deps.settings))
-    await _store_round(found, probes, deps)
+    await _store_round(found.org_id, probes, deps)
     async with deps.uow() as tx:
         found = await service.seen(tx, scope, name)
         target = audit.Target("service", found.id, found.name)
@@ -111,36 +128,41 @@ async def _ask(url: str, health_path: str | None, outbound: Outbound) -> str | N
     return None if well else f"answered {answer.status}"
 
 
-async def _store_round(owner: Service, probes: Sequence[Probe], deps: Deps) -> int:
-    """Judge on what is stored now, not on what was read before probing. Returns how many endpoints changed their health."""
-    platform, scope = tenancy.platform_scope(), tenancy.open_system_scope(owner.org_id, owner.scope or "ENTERPRISE")
+async def _store_round(org_id: OrgId, probes: Sequence[Probe], deps: Deps) -> int:
+    """One transaction per org. Judges on what is stored now, not on what was read before probing.
+
+    Returns how many endpoints changed their health.
+    """
+    platform, scope = tenancy.platform_scope(), tenancy.open_system_scope(org_id)
+    service_ids: list[str] = sorted({probe.endpoint.service_id for probe in probes})
     async with deps.uow() as tx:
         await events.hold_log(tx, scope)
-        current = await store.services_by_id(tx, platform, [owner.id])
-        if not current:
-            return 0
-        stored = {each.id: each for each in current[0].endpoints}
+        current = await store.services_by_id(tx, platform, service_ids)
+        stored = {each.id: each for owner in current for each in owner.endpoints}
         now = deps.clock.now()
         judged = [stored[probe.endpoint.id].probed(probe.error, now) for probe in probes if probe.endpoint.id in stored]
         await part_store.store_health(tx, platform, judged)
         changed = [each for each in judged if each.health != stored[each.id].health]
         if changed:
             tx.nudge("snapshot")
-            await _follow(tx, scope, current[0])
+            ill_or_well = {each.service_id for each in changed}
+            await _follow(tx, scope, [owner for owner in current if owner.id in ill_or_well])
     return len(changed)
 
 
-async def _follow(tx: Tx, scope: OrgScope, before: Service) -> None:
-    """Bring the service's status after its endpoints, and tell when it got worse or well again."""
-    versions = (await part_store.versions_of(tx, scope, [before.id])).get(before.id, ())
-    status = aggregate_status(versions)
-    if status == before.status:
-        return
-    await store.set_status(tx, scope, before.id, status)
-    kind = _news(before.status, status)
-    if kind is not None:
-        payload = {"service_id": before.id, "name": before.name, "status": status, "before": before.status}
-        await events.record(tx, scope, kind=kind, payload=payload)
+async def _follow(tx: Tx, scope: OrgScope, services: Sequence[Service]) -> None:
+    """Bring services' status after their endpoints, and tell when one got worse or well again."""
+    versions = await part_store.versions_of(tx, scope, [each.id for each in services])
+    for before in services:
+        status = aggregate_status(versions.get(before.id, ()))
+        if status == before.status:
+            continue
+        await store.set_status(tx, scope, before.id, status)
+        kind = _news(before.status, status)
+        if kind is not None:
+            payload = {"service_id": before.id, "name": before.name, "status": status, "before": before.status}
+            told_in = tenancy.open_system_scope(before.org_id, before.scope or scope.scope)
+            await events.record(tx, told_in, kind=kind, payload=payload)
 
 
 def _news(before: ServiceStatus, after: ServiceStatus) -> str | None:

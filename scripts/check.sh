@@ -1,29 +1,46 @@
 #!/usr/bin/env bash
-# All that must hold before a change is offered. Runs every step, then says which failed.
+# All that must hold before a change is offered. The steps run side by side; each says how it went, and all are waited for.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-bin=.venv/bin failed=()
+bin=.venv/bin
+outputs=$(mktemp -d "${TMPDIR:-/tmp}/portico-check.XXXXXX")
+trap 'rm -rf "$outputs"' EXIT
+names=() pids=()
 
-step() {
-  local name=$1 began=$SECONDS output
+start() {
+  local name=$1
   shift
-  if output=$("$@" 2>&1); then
-    printf 'ok      %-22s %2d s\n' "$name" $((SECONDS - began))
-  else
-    printf 'FAILED  %-22s %2d s\n%s\n\n' "$name" $((SECONDS - began)) "$output"
-    failed+=("$name")
-  fi
+  names+=("$name")
+  (
+    SECONDS=0
+    "$@" >"$outputs/$name" 2>&1
+    code=$?
+    echo $SECONDS >"$outputs/$name.took"
+    exit $code
+  ) &
+  pids+=($!)
 }
 
-step "format" $bin/ruff format --check .
-step "lint" $bin/ruff check .
-step "types" $bin/mypy
-step "import contracts" $bin/lint-imports
-step "web client" scripts/web.sh check
-step "generated files" $bin/python -m scripts.generated --check
+start "web client" scripts/web.sh check
+start "types" $bin/mypy
+start "lint" $bin/ruff check .
+start "format" $bin/ruff format --check .
+start "import contracts" $bin/lint-imports
+start "generated files" $bin/python -m scripts.generated --check
+
+failed=()
+for i in "${!names[@]}"; do
+  name=${names[$i]}
+  if wait "${pids[$i]}"; then
+    printf 'ok      %-18s %2d s\n' "$name" "$(cat "$outputs/$name.took")"
+  else
+    printf 'FAILED  %-18s\n%s\n\n' "$name" "$(cat "$outputs/$name")"
+    failed+=("$name")
+  fi
+done
 
 if [ ${#failed[@]} -gt 0 ]; then
-  echo "${#failed[@]} of 6 steps failed: ${failed[*]}"
+  echo "${#failed[@]} of ${#names[@]} steps failed: ${failed[*]}"
   exit 1
 fi
-echo "All 6 steps hold."
+echo "All ${#names[@]} steps hold."

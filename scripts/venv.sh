@@ -32,7 +32,7 @@ if ! good_python "$venv/bin/python"; then
 fi
 
 echo "Installing the packages of $lock, checked against their hashes ..."
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps -r "$lock"
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input --require-hashes --no-deps -r "$lock"
 
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$PWD/src" >"$site/portico-source.pth"

@@ -13,7 +13,7 @@ from portico.cli.shell import Json, shell_of
 from portico.platform.settings import Loaded, Settings, SettingsInvalid, load_settings
 
 config = typer.Typer(no_args_is_help=True, help="The settings of this installation.")
-migrate = typer.Typer(no_args_is_help=True, help="The database's shape.")
+migrate = typer.Typer(help="The database's shape; without a verb: bring it up to date.")
 
 SETTING_COLUMNS = (
     Column("SETTING", "name"),
@@ -116,6 +116,12 @@ def config_check(json: Json = False) -> None:
         put_json({"valid": True, "problems": []})
     else:
         put("The settings are valid.")
+
+
+@migrate.callback(invoke_without_command=True)
+def migrate_without_verb(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        migrate_up("head")
 
 
 @migrate.command("up")

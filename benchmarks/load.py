@@ -27,8 +27,8 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class PlainCell:
-    """One run of wrk. CPU times are the proxy's per request, NaN without a proxy: while the load ran, and in all, with the
-    work it put off until afterwards. `foreign` is the share of the proxy's core that other programs took meanwhile."""
+    """One run of wrk. CPU times are the proxy's per request, NaN without a proxy: while the load ran, and in all (also by
+    process), with the work it put off until afterwards. `foreign` is the share of the proxy's core that other programs took meanwhile."""
 
     connections: int
     rps: float
@@ -39,6 +39,7 @@ class PlainCell:
     requests: int
     failed: int
     foreign: float
+    parts_us: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def run_plain(serving: Serving, *, connections: int, seconds: float) -> PlainCel
         requests=requests,
         failed=int(raw["failed"]),
         foreign=cost.foreign,
+        parts_us={name: _each_us(spent_s, requests) for name, spent_s in cost.parts_s.items()},
     )
 
 
@@ -98,6 +100,7 @@ class Cost:
     during_s: float
     in_all_s: float
     foreign: float
+    parts_s: dict[str, float]
 
 
 class Watch:
@@ -105,17 +108,22 @@ class Watch:
 
     def __init__(self, serving: Serving) -> None:
         self._process = serving.process
+        self._parts = self._parts_s()
         self._begun = (self._cpu_s(), core_busy_s(proxy_core()), time.perf_counter())
 
     def _cpu_s(self) -> float:
         return math.nan if self._process is None else self._process.cpu_s()
+
+    def _parts_s(self) -> dict[str, float]:
+        return {} if self._process is None else self._process.cpu_by_process_s()
 
     def stop(self) -> Cost:
         now = (self._cpu_s(), core_busy_s(proxy_core()), time.perf_counter())
         during_s, busy_s, elapsed_s = (after - before for after, before in zip(now, self._begun, strict=True))
         others_s = busy_s - (0 if math.isnan(during_s) else during_s)
         self._let_settle()
-        return Cost(during_s, self._cpu_s() - self._begun[0], max(0.0, others_s / elapsed_s))
+        parts_s = {name: spent_s - self._parts.get(name, 0) for name, spent_s in self._parts_s().items()}
+        return Cost(during_s, self._cpu_s() - self._begun[0], max(0.0, others_s / elapsed_s), parts_s)
 
     def _let_settle(self) -> None:
         """Wait until the proxy has done what it put off, so that the cell that caused the work also bears it."""

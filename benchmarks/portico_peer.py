@@ -35,7 +35,7 @@ SETUP_TIMEOUT_S = 60
 TAKES_EFFECT_WITHIN_S = 20
 STAGE_SAMPLES = 40
 # Wide enough never to refuse, but looked up, reserved and settled on every call like any other.
-LIMIT_PER_MINUTE = 100_000_000
+LIMIT_PER_MINUTE = 10_000_000
 BUDGET_MICROUSD = 10**12
 PRICE = {"input_microusd_per_mtok": 1_000_000, "output_microusd_per_mtok": 2_000_000, "call_microusd": 0}
 

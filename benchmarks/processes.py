@@ -48,6 +48,15 @@ class Running:
         stats = [_stat(pid) for pid in self.pids()]
         return sum(int(ticks) for fields in stats if fields for ticks in fields[11:15]) / TICKS_PER_S
 
+    def cpu_by_process_s(self) -> dict[str, float]:
+        """The same by process, named by the last word of its command line."""
+        parts: dict[str, float] = {}
+        for pid in self.pids():
+            if fields := _stat(pid):
+                name = _last_word(pid)
+                parts[name] = parts.get(name, 0) + sum(map(int, fields[11:13])) / TICKS_PER_S
+        return parts
+
     def rss_mb(self) -> float:
         return sum(_resident_kb(pid) for pid in self.pids()) / 1024
 
@@ -65,6 +74,14 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _last_word(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
+    except OSError:
+        return "?"
+    return Path(words[-1]).name if words else "?"
 
 
 def _resident_kb(pid: int) -> int:

@@ -213,9 +213,20 @@ def _standing(result: Raw) -> str:
         + ". Ratios are at 64 connections."
     )
     stages = ", ".join(f"{name} {_show(took, 1)}" for name, took in summary["medians"]["portico"]["stages"].items())
+    parts = _parts_at_most_connections(result["records"]["portico"])
+    if parts:
+        note += "\n\nPortico's CPU µs per request by process, at 64 connections: " + ", ".join(
+            f"{name} {_show(spent, 1)}" for name, spent in parts.items()
+        )
     if stages:
         note += f"\n\nMicroseconds per stage of a plain call, from Portico's own records: {stages}."
     return "## Where Portico stands\n\n" + "\n".join(rows) + "\n\n" + note + "\n"
+
+
+def _parts_at_most_connections(record: Raw) -> dict[str, float]:
+    cells = [one["plain"][-1] for one in record["rounds"] if one["plain"]]
+    names = sorted({name for cell in cells for name in cell["parts_us"]})
+    return {name: _median(cell["parts_us"].get(name, math.nan) for cell in cells) for name in names}
 
 
 def _without_numbers(result: Raw) -> list[tuple[str, str]]:

@@ -124,6 +124,15 @@ def measure_one(one: Contestant, record: Record, folder: Path, pace: Pace) -> No
     except Exception as problem:  # whatever befalls one contestant, the others are still measured
         record.problems.append(told(problem, folder))
         print(f"*** {one.name}: {record.problems[-1]} ***", flush=True)
+        keep_log(one.name, folder / "output.log")
+
+
+def keep_log(name: str, log: Path) -> None:
+    if log.exists():
+        kept = HERE / ".run" / f"{name}.log"
+        kept.parent.mkdir(exist_ok=True)
+        shutil.copyfile(log, kept)
+        print(f"    what it wrote: benchmarks/.run/{kept.name}", flush=True)
 
 
 def told(problem: Exception, folder: Path) -> str:

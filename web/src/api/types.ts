@@ -221,9 +221,9 @@ export interface ServiceMethod {
 }
 
 export interface Price {
-  input_microusd_per_mtok: number | null;
-  output_microusd_per_mtok: number | null;
-  call_microusd: number | null;
+  input_microusd_per_mtok: number;
+  output_microusd_per_mtok: number;
+  call_microusd: number;
 }
 
 export interface Credential {
@@ -308,16 +308,16 @@ export interface Call {
   duration_us: number;
   added_us: number;
   first_byte_us: number | null;
-  tokens_in: number | null;
-  tokens_out: number | null;
+  tokens_in: number;
+  tokens_out: number;
   tokens_estimated: boolean;
-  cost_microusd: number | null;
-  reserved_microusd: number | null;
+  cost_microusd: number;
+  reserved_microusd: number;
   bytes_in: number;
   bytes_out: number;
-  snapshot_version: number | null;
+  snapshot_version: number;
   correlation_id: string;
-  trace_id: string | null;
+  trace_id: string;
 }
 
 export interface Stage {
@@ -338,10 +338,10 @@ export interface UsageRow {
   failed: number;
   refused: number;
   error_rate: number;
-  p50_us: number;
-  p95_us: number;
-  p99_us: number;
-  added_p95_us: number;
+  p50_us: number | null;
+  p95_us: number | null;
+  p99_us: number | null;
+  added_p95_us: number | null;
   tokens_in: number;
   tokens_out: number;
   cost_microusd: number;
@@ -353,8 +353,8 @@ export interface SeriesPoint {
   calls: number;
   failed: number;
   refused: number;
-  p95_us: number;
-  added_p95_us: number;
+  p95_us: number | null;
+  added_p95_us: number | null;
   cost_microusd: number;
   tokens: number;
 }
@@ -385,13 +385,13 @@ export interface Overview {
   calls: number;
   failed: number;
   refused: number;
-  added_p95_us: number;
+  added_p95_us: number | null;
   cost_microusd: number;
   cost_today_microusd: number;
   tightest_budget: Budget | null;
   health: { status: "healthy" | "degraded" | "unhealthy"; gateways: GatewayState[] };
   attention: Attention[];
-  series: SeriesPoint[] | Series;
+  series: Series;
 }
 
 export type Measure = "money" | "tokens" | "calls";
@@ -516,7 +516,7 @@ export interface LiveStats {
   calls_per_second: number;
   failed_per_second: number;
   refused_per_second: number;
-  added_p95_us: number;
+  added_p95_us: number | null;
   cost_today_microusd: number;
   at: string;
 }

@@ -79,15 +79,15 @@ function What({ call }: { call: CallDetail }) {
 }
 
 function TokensAndCost({ call }: { call: CallDetail }) {
-  const counted = call.tokens_in !== null || call.tokens_out !== null;
+  const counted = call.tokens_in + call.tokens_out > 0;
   return (
     <Card label="Tokens and cost">
       <h2 className="dim" style={{ fontWeight: 400 }}>
         Tokens and cost
       </h2>
       <div className="strong num">
-        {counted && `${count(call.tokens_in ?? 0)} in · ${count(call.tokens_out ?? 0)} out · `}
-        {money(call.cost_microusd ?? 0)}
+        {counted && `${count(call.tokens_in)} in · ${count(call.tokens_out)} out · `}
+        {money(call.cost_microusd)}
       </div>
       <div className="dim">
         {call.tokens_estimated && "tokens estimated · "}
@@ -133,8 +133,25 @@ function Reason({ call }: { call: CallDetail }) {
   );
 }
 
-function Found({ call }: { call: CallDetail }) {
+const curlFor = (call: CallDetail) =>
+  asCurl({ ...call, path: call.request?.path ?? call.path }, location.origin, call.request?.headers);
+
+function SendAgain({ call }: { call: CallDetail }) {
   const headers = Object.entries(call.request?.headers ?? {});
+  return (
+    <Card title="Send it again">
+      <div className="stack tight">
+        <Code label="The call as curl" text={curlFor(call)} />
+        <p className="dim">Bodies are not kept, and neither are keys: fill in your own.</p>
+        {headers.length > 0 && (
+          <Code label="Headers, secrets masked" text={headers.map(([name, value]) => `${name}: ${value}`).join("\n")} />
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function Found({ call }: { call: CallDetail }) {
   return (
     <>
       <Reason call={call} />
@@ -150,25 +167,7 @@ function Found({ call }: { call: CallDetail }) {
         bad={call.verdict === "refused" || call.verdict === "failed"}
       />
       <div className="halves">
-        <Card
-          title={
-            <>
-              Request <span className="dim">(secrets masked)</span>
-            </>
-          }
-        >
-          {call.request ? (
-            <Code
-              label="Request"
-              text={[
-                `${call.request.method} ${call.request.path}`,
-                ...headers.map(([name, value]) => `${name}: ${value}`),
-              ].join("\n")}
-            />
-          ) : (
-            <p className="dim">The request of this call is not kept.</p>
-          )}
-        </Card>
+        <SendAgain call={call} />
         <Card title="Facts">
           <Facts
             of={[
@@ -225,15 +224,7 @@ export function CallPage() {
             </>
           )
         }
-        actions={
-          call && (
-            <CopyButton
-              variant="outlined"
-              name="Copy as curl"
-              text={asCurl({ ...call, path: call.request?.path ?? call.path }, location.origin, call.request?.headers)}
-            />
-          )
-        }
+        actions={call && <CopyButton variant="outlined" name="Copy as curl" text={curlFor(call)} />}
       />
       <Loaded query={query} what="This call" skeleton={<Lines count={8} height={36} />}>
         {(found) => <Found call={found} />}

@@ -8,7 +8,7 @@ import { Spark } from "../../parts/chart";
 import { FilterChip, useFilters } from "../../parts/filters";
 import { count, duration, money, percent, perSecond, roundMoney } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
-import { lengthOf, ranges, stepFor } from "../../parts/range";
+import { lengthOf, ranges } from "../../parts/range";
 import { Lines, Loaded } from "../../parts/trouble";
 import { Pill, type Tone } from "../../parts/words";
 import { ladder } from "../calls/series";
@@ -51,9 +51,8 @@ export function budgetNote(budget: Budget | null): { note: string; noteTone?: "o
 
 function Stats({ data, windowS }: { data: Overview; windowS: number }) {
   const live = useQuery(liveStats).data;
-  const given = Array.isArray(data.series) ? { step_s: stepFor(windowS), points: data.series } : data.series;
   const until = Date.now();
-  const slots = ladder(given.points, given.step_s, until - windowS * 1000, until).points;
+  const slots = ladder(data.series.points, data.series.step_s, until - windowS * 1000, until).points;
   const wrong = data.failed + data.refused;
   return (
     <div className="tiles">

@@ -27,9 +27,9 @@ import { Versions } from "./versions";
 function priceWords(price: Service["price"]): string {
   if (!price) return "no price set";
   const parts = [
-    price.input_microusd_per_mtok !== null && `${roundMoney(price.input_microusd_per_mtok)} per million tokens in`,
-    price.output_microusd_per_mtok !== null && `${roundMoney(price.output_microusd_per_mtok)} per million tokens out`,
-    price.call_microusd !== null && `${roundMoney(price.call_microusd)} a call`,
+    price.input_microusd_per_mtok > 0 && `${roundMoney(price.input_microusd_per_mtok)} per million tokens in`,
+    price.output_microusd_per_mtok > 0 && `${roundMoney(price.output_microusd_per_mtok)} per million tokens out`,
+    price.call_microusd > 0 && `${roundMoney(price.call_microusd)} a call`,
   ];
   return parts.filter(Boolean).join(", ") || "no price set";
 }

@@ -15,8 +15,8 @@ describe("a new service", () => {
     );
     expect(draft.price).toEqual({
       input_microusd_per_mtok: 2_500_000,
-      output_microusd_per_mtok: null,
-      call_microusd: null,
+      output_microusd_per_mtok: 0,
+      call_microusd: 0,
     });
     expect(draft.models).toEqual(["gpt-large", "gpt-small"]);
     expect(draft.scope).toBe("DEVELOPMENT");

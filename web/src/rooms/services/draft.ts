@@ -150,7 +150,7 @@ export function check(values: ServiceValues, isNew: boolean): Problems<ServiceVa
 }
 
 const amount = (text: string) => (text.trim() === "" ? undefined : Number(text));
-const micro = (text: string) => (text.trim() === "" ? null : Math.round(Number(text) * 1_000_000));
+const micro = (text: string) => Math.round(Number(text) * 1_000_000);
 
 function priceOf(values: ServiceValues): ServiceDraft["price"] {
   const price = {
@@ -158,7 +158,7 @@ function priceOf(values: ServiceValues): ServiceDraft["price"] {
     output_microusd_per_mtok: micro(values.price_output),
     call_microusd: micro(values.price_call),
   };
-  return Object.values(price).some((part) => part !== null) ? price : null;
+  return Object.values(price).some((part) => part > 0) ? price : null;
 }
 
 function credentialOf(values: ServiceValues): ServiceDraft["credential"] {
@@ -216,7 +216,8 @@ export function changesOf(before: ServiceValues, after: ServiceValues, scope: st
   const old: Record<string, unknown> = { ...empty, ...draftOf(before, scope) };
   const next: Record<string, unknown> = { ...empty, ...draftOf(after, scope) };
   const changed = Object.entries(next).filter(
-    ([name, value]) => !["name", "kind", "url"].includes(name) && JSON.stringify(old[name]) !== JSON.stringify(value),
+    ([name, value]) =>
+      !["name", "kind", "url", "scope"].includes(name) && JSON.stringify(old[name]) !== JSON.stringify(value),
   );
   return Object.fromEntries(changed) as Partial<ServiceDraft>;
 }

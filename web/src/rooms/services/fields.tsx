@@ -92,15 +92,17 @@ export function ServiceFields({ form, isNew }: { form: Form; isNew: boolean }) {
           <MenuItem value="org">everybody in the org</MenuItem>
           <MenuItem value="restricted">only those with a grant</MenuItem>
         </TextField>
-        <FormControlLabel
-          control={
-            <Checkbox
-              checked={form.values.only_scope}
-              onChange={(event) => form.set("only_scope", event.target.checked)}
-            />
-          }
-          label={`Only in scope ${scope}`}
-        />
+        {isNew && (
+          <FormControlLabel
+            control={
+              <Checkbox
+                checked={form.values.only_scope}
+                onChange={(event) => form.set("only_scope", event.target.checked)}
+              />
+            }
+            label={`Only in scope ${scope}`}
+          />
+        )}
       </div>
       <div className="strong">Calling it</div>
       <div className="form-grid">

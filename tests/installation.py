@@ -171,7 +171,9 @@ class Owner:
         return found
 
     def make_key(self, name: str = "tests", **draft: Any) -> str:
-        return str(self.make("/keys", name=name, **{"permissions": ["services.read", "services.call"], **draft})["secret"])
+        return str(
+            self.make("/keys", name=name, **{"permissions": ["services.read", "services.call"], **draft})["secret"]
+        )
 
     def wait_for(self, question: Any, what: str, timeout_s: float = 10) -> Any:
         """Ask until the answer is true; what is folded in the background takes a moment."""

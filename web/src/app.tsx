@@ -1,6 +1,7 @@
 import GlobalStyles from "@mui/material/GlobalStyles";
 import { StyledEngineProvider, ThemeProvider } from "@mui/material/styles";
 import { QueryClientProvider } from "@tanstack/react-query";
+import { type ComponentType, lazy } from "react";
 import { createBrowserRouter, type RouteObject, RouterProvider } from "react-router";
 import { queryClient } from "./api/query-client";
 import { theme } from "./look/theme";
@@ -8,39 +9,43 @@ import { cssProperties, dark, fonts, light } from "./look/tokens";
 import { Toasts } from "./parts/toasts";
 import { Lost } from "./rooms/shell/lost";
 import { Door, Shell } from "./rooms/shell/shell";
-import { Starting } from "./rooms/shell/starting";
 
 const styles = {
   ":root": { "--font-text": fonts.text, "--font-mono": fonts.mono, ...cssProperties(light) },
   '[data-theme="dark"]': cssProperties(dark),
 };
 
+/** A page in a file of its own, fetched when it is first opened; if that fails, the error page of its route says so. */
+function page(load: () => Promise<ComponentType>) {
+  const Page = lazy(async () => ({ default: await load() }));
+  return <Page />;
+}
+
 const rooms: RouteObject[] = [
-  { index: true, lazy: async () => ({ Component: (await import("./rooms/home/home")).Home }) },
-  { path: "services", lazy: async () => ({ Component: (await import("./rooms/services/list")).ServiceList }) },
-  { path: "services/new", lazy: async () => ({ Component: (await import("./rooms/services/register")).Register }) },
-  { path: "services/:name", lazy: async () => ({ Component: (await import("./rooms/services/detail")).ServicePage }) },
-  { path: "calls", lazy: async () => ({ Component: (await import("./rooms/calls/list")).CallList }) },
-  { path: "calls/analytics", lazy: async () => ({ Component: (await import("./rooms/calls/analytics")).Analytics }) },
-  { path: "calls/:id", lazy: async () => ({ Component: (await import("./rooms/calls/detail")).CallPage }) },
-  { path: "audit", lazy: async () => ({ Component: (await import("./rooms/audit/audit")).Audit }) },
-  { path: "keys", lazy: async () => ({ Component: (await import("./rooms/keys/keys")).Keys }) },
-  { path: "members", lazy: async () => ({ Component: (await import("./rooms/members/members")).Members }) },
-  { path: "budgets", lazy: async () => ({ Component: (await import("./rooms/budgets/room")).BudgetsAndLimits }) },
-  { path: "secrets", lazy: async () => ({ Component: (await import("./rooms/secrets/secrets")).Secrets }) },
-  { path: "settings", lazy: async () => ({ Component: (await import("./rooms/settings/settings")).Settings }) },
-  { path: "orgs", lazy: async () => ({ Component: (await import("./rooms/orgs/orgs")).Orgs }) },
+  { index: true, element: page(async () => (await import("./rooms/home/home")).Home) },
+  { path: "services", element: page(async () => (await import("./rooms/services/list")).ServiceList) },
+  { path: "services/new", element: page(async () => (await import("./rooms/services/register")).Register) },
+  { path: "services/:name", element: page(async () => (await import("./rooms/services/detail")).ServicePage) },
+  { path: "calls", element: page(async () => (await import("./rooms/calls/list")).CallList) },
+  { path: "calls/analytics", element: page(async () => (await import("./rooms/calls/analytics")).Analytics) },
+  { path: "calls/:id", element: page(async () => (await import("./rooms/calls/detail")).CallPage) },
+  { path: "audit", element: page(async () => (await import("./rooms/audit/audit")).Audit) },
+  { path: "keys", element: page(async () => (await import("./rooms/keys/keys")).Keys) },
+  { path: "members", element: page(async () => (await import("./rooms/members/members")).Members) },
+  { path: "budgets", element: page(async () => (await import("./rooms/budgets/room")).BudgetsAndLimits) },
+  { path: "secrets", element: page(async () => (await import("./rooms/secrets/secrets")).Secrets) },
+  { path: "settings", element: page(async () => (await import("./rooms/settings/settings")).Settings) },
+  { path: "orgs", element: page(async () => (await import("./rooms/orgs/orgs")).Orgs) },
   { path: "*", element: <Lost /> },
 ];
 
 const router = createBrowserRouter([
   {
     element: <Door />,
-    HydrateFallback: Starting,
     errorElement: <Lost />,
     children: [
-      { path: "/sign-in", lazy: async () => ({ Component: (await import("./rooms/sign-in/sign-in")).SignIn }) },
-      { path: "/invite", lazy: async () => ({ Component: (await import("./rooms/sign-in/invite")).Invite }) },
+      { path: "/sign-in", element: page(async () => (await import("./rooms/sign-in/sign-in")).SignIn) },
+      { path: "/invite", element: page(async () => (await import("./rooms/sign-in/invite")).Invite) },
       { path: "/", element: <Shell />, children: rooms.map((room) => ({ ...room, errorElement: <Lost /> })) },
     ],
   },

@@ -1,7 +1,7 @@
 import Button from "@mui/material/Button";
 import Drawer from "@mui/material/Drawer";
 import { Suspense, useCallback, useMemo, useState } from "react";
-import { Link, Navigate, NavLink, Outlet, ScrollRestoration, useLocation, useNavigation } from "react-router";
+import { Link, Navigate, NavLink, Outlet, ScrollRestoration, useLocation } from "react-router";
 import { useMe, useSession } from "../../api/session";
 import { useFocusOnArrival, useKeyboard } from "../../live/keyboard";
 import { useFollow, useLiveStatus } from "../../live/live";
@@ -26,7 +26,9 @@ export function Door() {
   return (
     <>
       <ScrollRestoration />
-      <Outlet />
+      <Suspense fallback={<Starting />}>
+        <Outlet />
+      </Suspense>
     </>
   );
 }
@@ -97,7 +99,6 @@ export function Shell() {
     () => Object.fromEntries(groups.flatMap((group) => group.rooms.map((room) => [room.letter, room.to]))),
     [groups],
   );
-  const navigation = useNavigation();
   useKeyboard({ openPalette, openHelp, rooms: letters });
   useFocusOnArrival();
   useFollow(me.org ? `${me.org.id}/${me.scope}` : null);
@@ -121,7 +122,7 @@ export function Shell() {
           }
         />
         <OfflineBar />
-        <main id="main" tabIndex={-1} aria-busy={navigation.state === "loading"} key={`${me.org?.id}/${me.scope}`}>
+        <main id="main" tabIndex={-1} key={`${me.org?.id}/${me.scope}`}>
           <Suspense fallback={<Lines />}>
             <Outlet />
           </Suspense>

@@ -57,6 +57,7 @@ async def test_health_answers_without_a_credential_and_quickly(client: httpx2.As
     assert time.perf_counter() - began < 0.05
     assert response.status_code == 200
     assert response.json() == {"status": "healthy", "timestamp": "2026-01-01T00:00:00.000Z"}
+    assert (await client.head(path)).status_code == 200
 
 
 @pytest.mark.req("SP9")

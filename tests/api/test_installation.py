@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -8,6 +9,7 @@ from argon2 import PasswordHasher
 
 from portico.api.app import create_app
 from portico.domains.tenancy.service import passwords as password_work
+from portico.kernel.clock import ManualClock
 from portico.platform.deps import Deps
 from portico.platform.settings import Loaded, load_settings
 from tests.api.test_health_and_metrics import Feed, status
@@ -138,3 +140,23 @@ async def test_every_list_has_the_one_envelope(superadmin: Person, client: httpx
         assert set(listed) == {"items", "pagination"}, path
         assert set(listed["pagination"]) == {"page", "page_size", "total", "cursors"}, path
         assert set(listed["pagination"]["cursors"]) == {"next"}, path
+
+
+@pytest.mark.req("SC9", "HY15")
+async def test_what_somebody_was_refused_stands_in_the_trail_once_a_minute(
+    superadmin: Person, client: httpx2.AsyncClient, clock: ManualClock
+) -> None:
+    _, admin = await found_org(client, superadmin, "Heron", "Hal")
+
+    async def refused() -> list[dict[str, Any]]:
+        for _ in range(3):
+            assert (await admin.ask("POST", "/settings/reload")).status_code == 403
+        entries: list[dict[str, Any]] = (await admin.get_done("GET", "/audit?action=access.refused"))["items"]
+        return entries
+
+    (entry,) = await refused()
+    assert (entry["outcome"], entry["severity"], entry["actor"]["name"]) == ("refused", "WARN", "Hal Heron")
+    assert entry["target"]["name"] == "POST /api/v1/settings/reload"
+    clock.advance(seconds=61)
+    assert len(await refused()) == 2
+    assert (await admin.get_done("POST", "/audit/verify"))["verified"]

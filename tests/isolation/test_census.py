@@ -198,3 +198,19 @@ def reaching_body(path: str, known: dict[str, str]) -> dict[str, Any]:
 
 def leaks(method: str, path: str, text: str, words: set[str]) -> list[str]:
     return [f"{method} {path}: shows {word!r}" for word in sorted(words) if word in text]
+
+
+@pytest.mark.req("SS2")
+async def test_what_was_done_in_one_scope_is_not_shown_in_another(client: httpx2.AsyncClient, deps: Deps) -> None:
+    _, superadmin = await found_platform(deps, client)
+    zebra, owner = await found_org(client, superadmin, "Zebra", "Zoe")
+    await furnish(zebra, owner, deps)
+    switched = await owner.get_done("POST", "/auth/switch", {"org_id": zebra.id, "scope": "DEVELOPMENT"})
+    elsewhere = Person(client, switched["access_token"])
+    assert (await owner.get_done("GET", "/calls"))["items"]
+    assert (await elsewhere.get_done("GET", "/calls"))["items"] == []
+    assert (await elsewhere.ask("GET", f"/calls/{zebra.known['call_id']}")).status_code == 404
+    for trail in ("/events", "/audit"):
+        assert len((await owner.get_done("GET", trail))["items"]) > 5
+        shown = (await elsewhere.get_done("GET", trail))["items"]
+        assert "zebra-" not in str(shown), trail

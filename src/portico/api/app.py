@@ -21,6 +21,7 @@ from portico.api.installation import Installation
 from portico.api.measures import Measure
 from portico.api.openapi import describe
 from portico.api.parameters import KnownParameters, RoutePaths
+from portico.api.refused import RefusalTrail
 from portico.api.routers import domain_routers
 from portico.api.web_client import WebClient
 from portico.platform.deps import Deps
@@ -88,7 +89,7 @@ def _wrap(app: FastAPI, deps: Deps) -> None:
     # The last one added is the outermost.
     app.add_middleware(CheckBodies)
     app.add_middleware(Identify, door=app)
-    app.add_middleware(AnswerFailures, clock=deps.clock)
+    app.add_middleware(AnswerFailures, clock=deps.clock, note=RefusalTrail(lambda: app.state.deps).note)
     app.add_middleware(Cors, origins=lambda: app.state.deps.settings.server.allowed_origins)
     app.add_middleware(SecurityHeaders, production=deps.settings.environment == "production")
     app.add_middleware(Measure, metrics=app.state.metrics)

@@ -1,6 +1,7 @@
 """Every way a request can fail becomes the one error body; nothing of the inside is shown."""
 
 import math
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +19,7 @@ from portico.platform.envelope import envelope
 from portico.platform.telemetry import logger
 
 _log = logger("portico.api")
+Note = Callable[[Refusal, Scope], Awaitable[None]]
 
 
 class RouteNotFound(Refusal):
@@ -104,8 +106,8 @@ def answer(error: Exception, request: Request, clock: Clock) -> Response:
 class AnswerFailures:
     """Catches what routes, dependencies and the layers inside raise, and logs what nobody foresaw, once."""
 
-    def __init__(self, app: ASGIApp, *, clock: Clock) -> None:
-        self.app, self.clock = app, clock
+    def __init__(self, app: ASGIApp, *, clock: Clock, note: Note) -> None:
+        self.app, self.clock, self.note = app, clock, note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -124,6 +126,7 @@ class AnswerFailures:
             _log_unforeseen(error, scope)
             if started:
                 raise
+            await self.note(refusal_of(error, scope["method"]), scope)
             await answer(error, Request(scope, receive), self.clock)(scope, receive, send)
 
 

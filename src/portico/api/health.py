@@ -51,14 +51,14 @@ class DatabaseHealth:
         return None
 
 
-@router.get("/health")
-@router.get("/health/live")
+@router.api_route("/health", methods=["GET", "HEAD"])
+@router.api_route("/health/live", methods=["GET", "HEAD"])
 async def live(deps: DepsDep) -> dict[str, str]:
     """The process runs and answers."""
     return {"status": "healthy", "timestamp": rfc3339(deps.clock.now())}
 
 
-@router.get("/health/ready")
+@router.api_route("/health/ready", methods=["GET", "HEAD"])
 async def ready(request: Request, deps: DepsDep) -> dict[str, str]:
     """The process can do its work: the database answers and a gateway is connected."""
     troubles = await troubles_of(request)

@@ -374,9 +374,8 @@ async def test_a_connection_beyond_the_limit_is_dropped(build: Builder) -> None:
         for client in (one, two):
             client.send(get("/x"))
             assert (await client.answer()).status == 200
-        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            async with house.client() as three:
-                three.send(get("/x"))
+        async with house.client() as three:
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await three.head()
 
 
@@ -391,3 +390,12 @@ async def test_a_fault_of_ours_is_said_and_settled(build: Builder, monkeypatch: 
     assert (got.status, got.json["error"]["code"]) == (500, "E9901")
     assert b"a bug" not in got.body
     await house.calls_ended(1)
+
+
+async def test_nothing_is_done_for_what_follows_a_refused_body_in_the_same_read(build: Builder) -> None:
+    upstream = await build.upstream(answer(b"ok"))
+    house = await build.in_front_of(upstream)
+    refused = b"POST /svc/echo/x HTTP/1.1\r\nHost: p\r\nContent-Length: 5\r\n\r\nhello"
+    got = await house.raw(refused + get("/never"))
+    assert got.count(b"HTTP/1.1 ") == 1
+    assert upstream.requests == []

@@ -26,7 +26,7 @@ def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
     raw, who = known.raw, known.who
     service = find_service(gate, who, raw)
     _permit(who, service)
-    tightest = take_rates(who)
+    tightest = take_rates(gate, who, raw.address)
     bound = bound_of(raw, service)
     if not who.accounts:
         if not gate.journal.ok:
@@ -50,20 +50,21 @@ def find_service(gate: Gate, who: Who, raw: RawCall) -> ServiceView:
 
 
 def _permit(who: Who, service: ServiceView) -> None:
-    if "services.call" not in who.permissions and who.id not in service.callers:
+    if not service.callable_by(who):
         raise CallNotPermitted("Calling services needs the permission services.call.")
     if who.services is not None and service.entry.name not in who.services:
         raise ServiceNotAllowed(service.entry.name)
 
 
-def take_rates(who: Who) -> tuple[RateBucket, float] | None:
+def take_rates(gate: Gate, who: Who, address: str) -> tuple[RateBucket, float] | None:
     """Take one from every bucket or from none; answers the one with the least left, for the headers."""
     now_s = time.monotonic()
     tightest, least = None, 0
-    for index, rate in enumerate(who.rates):
+    rates = who.rates if not who.address_limits else (*gate.address_rates(who, address), *who.rates)
+    for index, rate in enumerate(rates):
         wait_s = rate.bucket.take(now_s)
         if wait_s:
-            for taken in who.rates[:index]:
+            for taken in rates[:index]:
                 taken.bucket.give_back()
             raise RateLimited(rate.name, rate.whose, rate.bucket.rate, rate.bucket.per_s, wait_s)
         left = rate.bucket.remaining(now_s)

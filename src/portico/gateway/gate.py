@@ -25,7 +25,7 @@ from portico.gateway.idempotency import IdempotencyBook
 from portico.gateway.journal import Journal
 from portico.gateway.locate import Locator
 from portico.gateway.stats import Stats
-from portico.gateway.view import RateGate, ServiceView, Target, View, Who, view_service
+from portico.gateway.view import NOBODY, Granted, RateGate, ServiceView, Target, View, Who, view_service
 from portico.gateway.wire.server import Connection
 from portico.gateway.wire.upstream import Pool
 from portico.kernel.errors import RateLimited
@@ -64,35 +64,33 @@ class Gate:
         self.idempotency = IdempotencyBook(settings.gateway.max_idempotency_bytes, settings.gateway.idempotency_s)
         self.on_breaker_change: Callable[[], None] = _nobody
         self.on_journal_grew: Callable[[], None] = _nobody
-        self._services: dict[str, tuple[ServiceEntry, frozenset[str], ServiceView]] = {}
+        self._services: dict[str, ServiceView] = {}
         self._pools: dict[str, Pool] = {}
         self._accounts: dict[str, tuple[BudgetEntry, BudgetAccount]] = {}
         self._buckets: dict[tuple[str, str], RateBucket] = {}
-        self._addresses: OrderedDict[str, RateBucket] = OrderedDict()
+        self._addresses: OrderedDict[tuple[str, str], RateBucket] = OrderedDict()
         self._anonymous = RateBucket(settings.gateway.anonymous_total_per_minute, 60)
+        per_minute = settings.gateway.anonymous_per_minute
+        self._per_stranger = LimitEntry("", "", "strangers", "address", None, "", per_minute, 60, None)
 
     # -- the snapshot --------------------------------------------------------------------------------------------------------------
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Swap the view whole. Running calls keep the view they were admitted under; runtime state carries over by id."""
-        callers: dict[str, set[str]] = {}
-        for grant in snapshot.grants:
-            callers.setdefault(grant.service_id, set()).add(grant.principal_id)
-        self._services = {
-            entry.id: self._service(entry, frozenset(callers.get(entry.id, ()))) for entry in snapshot.services
-        }
+        granted = Granted.of(snapshot.grants)
+        self._services = {entry.id: self._service(entry, granted) for entry in snapshot.services}
         self._adopt_budgets(snapshot)
-        self.view = View(snapshot, {service_id: view for service_id, (_, _, view) in self._services.items()})
+        self.view = View(snapshot, self._services)
         self.still_current()
         self._drop_unused()
 
-    def _service(
-        self, entry: ServiceEntry, callers: frozenset[str]
-    ) -> tuple[ServiceEntry, frozenset[str], ServiceView]:
+    def _service(self, entry: ServiceEntry, granted: Granted) -> ServiceView:
+        """The view made before, when nothing it was made of has changed: credentials are not opened again."""
         known = self._services.get(entry.id)
-        if known is not None and known[0] == entry and known[1] == callers:
+        callers, seers = granted.callers.get(entry.id, NOBODY), granted.seers.get(entry.id, NOBODY)
+        if known is not None and known.entry == entry and known.callers == callers and known.seers == seers:
             return known
-        return entry, callers, view_service(entry, self._open_credential(entry), callers)
+        return view_service(entry, self._open_credential(entry), callers, seers)
 
     def _open_credential(self, entry: ServiceEntry) -> str | None:
         credential = entry.credential
@@ -127,10 +125,7 @@ class Gate:
 
     def _drop_unused(self) -> None:
         endpoints = {
-            target.endpoint_id
-            for _, _, view in self._services.values()
-            for each in view.versions
-            for target in each.targets
+            target.endpoint_id for view in self._services.values() for each in view.versions for target in each.targets
         }
         for endpoint_id in [each for each in self._pools if each not in endpoints]:
             pool = self._pools.pop(endpoint_id)
@@ -156,6 +151,8 @@ class Gate:
             if entry.subject_kind == kind and _applies(entry, who)
         ]
         who.rates = tuple(gates)
+        limits = self.view.limits.get(who.org_id, ())
+        who.address_limits = tuple(entry for entry in limits if entry.subject_kind == "address")
         who.accounts = [account for entry, account in self._accounts.values() if _budget_applies(entry, who)]
         return who
 
@@ -165,6 +162,28 @@ class Gate:
             bucket = self._buckets[key] = RateBucket(rate, per_s, burst)
         return bucket
 
+    def address_rates(self, who: Who, address: str) -> list[RateGate]:
+        """The org's limits on client addresses, for this address; buckets of addresses not seen for long are dropped."""
+        return [
+            RateGate(self._address_bucket((entry.id, address), entry), entry.name, f"the address {address}")
+            for entry in who.address_limits
+            if entry.subject_id is None or entry.subject_id == address
+        ]
+
+    def _address_bucket(self, key: tuple[str, str], entry: LimitEntry) -> RateBucket:
+        bucket = self._addresses.get(key)
+        if bucket is None or (bucket.rate, bucket.per_s, bucket.burst) != (
+            entry.rate,
+            entry.per_s,
+            entry.burst or entry.rate,
+        ):
+            bucket = self._addresses[key] = RateBucket(entry.rate, entry.per_s, entry.burst)
+            if len(self._addresses) > MOST_ADDRESSES:
+                self._addresses.popitem(last=False)
+        else:
+            self._addresses.move_to_end(key)
+        return bucket
+
     def take_anonymous(self, address: str) -> None:
         """Unauthenticated traffic: per address, and in all (C8).
 
@@ -172,13 +191,7 @@ class Gate:
         """
         now_s = time.monotonic()
         per_minute = self.limits.anonymous_per_minute
-        bucket = self._addresses.get(address)
-        if bucket is None:
-            bucket = self._addresses[address] = RateBucket(per_minute, 60)
-            if len(self._addresses) > MOST_ADDRESSES:
-                self._addresses.popitem(last=False)
-        else:
-            self._addresses.move_to_end(address)
+        bucket = self._address_bucket(("anonymous", address), self._per_stranger)
         wait_s = bucket.take(now_s)
         if wait_s:
             raise RateLimited("unauthenticated, per address", f"the address {address}", per_minute, 60, wait_s)
@@ -215,7 +228,7 @@ class Gate:
         found = self._services.get(service_id)
         if found is None:
             return
-        for version in found[2].versions:
+        for version in found.versions:
             for target in version.targets:
                 if target.endpoint_id in self.breakers:
                     self.breakers[target.endpoint_id].reset(time.monotonic())
@@ -254,7 +267,8 @@ class Gate:
         """Only what is not simply closed: a closed breaker is the silence of this list."""
         now_us, now = time.time_ns() // 1000, time.monotonic()
         reports = []
-        for entry, _, view in self._services.values():
+        for view in self._services.values():
+            entry = view.entry
             for target in [target for version in view.versions for target in version.targets]:
                 breaker = self.breakers.get(target.endpoint_id)
                 if breaker is None or breaker.state == "closed":

@@ -11,10 +11,11 @@ from portico.gateway.dialects import openai
 from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
 from portico.gateway.identify import identify
+from portico.gateway.record import Marks
 from portico.gateway.refusals import BodyTooLarge, MalformedRequest, NotReady, envelope
 from portico.gateway.relay import STOPPED, Relay
 from portico.gateway.route import route
-from portico.gateway.settle import Marks, settle_cached, settle_call, settle_refused
+from portico.gateway.settle import settle_cached, settle_call, settle_refused
 from portico.gateway.wire.exchange import Exchange
 from portico.gateway.wire.head import Header
 from portico.kernel.errors import BadKey, CredentialExpired, MissingCredentials, RateLimited, Refusal

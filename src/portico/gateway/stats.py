@@ -4,7 +4,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from portico.gateway.settle import Marks
+    from portico.gateway.record import Marks
 
 BUCKETS_MS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000)
 _BUCKETS_US = tuple(int(bound * 1000) for bound in BUCKETS_MS)

@@ -7,6 +7,7 @@ from portico.domains.limits.ledger import BudgetAccount
 from portico.domains.limits.rate import RateBucket
 from portico.domains.routing.model import (
     EndpointEntry,
+    GrantEntry,
     KeyEntry,
     LimitEntry,
     MemberEntry,
@@ -53,9 +54,13 @@ class ServiceView:
     credential_header: bytes
     credential_name: bytes
     callers: frozenset[str]
+    seers: frozenset[str]
 
     def visible_to(self, who: "Who") -> bool:
-        return not self.entry.restricted or who.sees_restricted or who.id in self.callers
+        return not self.entry.restricted or who.sees_restricted or who.id in self.seers
+
+    def callable_by(self, who: "Who") -> bool:
+        return "services.call" in who.permissions or who.id in self.callers
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Who:
     services: frozenset[str] | None
     org_active: bool
     expires_at_us: int | None
+    address_limits: tuple[LimitEntry, ...] = ()
     rates: tuple[RateGate, ...] = ()
     accounts: list[BudgetAccount] = field(default_factory=list)
 
@@ -124,7 +130,33 @@ class View:
         return self.models.get((org_id, scope, model)) or self.models.get((org_id, None, model))
 
 
-def view_service(entry: ServiceEntry, credential: str | None, callers: frozenset[str]) -> ServiceView:
+NOBODY: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """By service id: who may call it, and who may see it, beyond what their role says."""
+
+    callers: dict[str, frozenset[str]]
+    seers: dict[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, grants: tuple[GrantEntry, ...]) -> "Granted":
+        callers: dict[str, set[str]] = {}
+        seers: dict[str, set[str]] = {}
+        for grant in grants:
+            seers.setdefault(grant.service_id, set()).add(grant.principal_id)
+            if grant.permission == "services.call":
+                callers.setdefault(grant.service_id, set()).add(grant.principal_id)
+        return cls(
+            {service_id: frozenset(principals) for service_id, principals in callers.items()},
+            {service_id: frozenset(principals) for service_id, principals in seers.items()},
+        )
+
+
+def view_service(
+    entry: ServiceEntry, credential: str | None, callers: frozenset[str], seers: frozenset[str]
+) -> ServiceView:
     """`credential` is the opened secret, already in the header's format."""
     heaviest = max((version.weight for version in entry.versions), default=0)
     versions = tuple(
@@ -135,7 +167,7 @@ def view_service(entry: ServiceEntry, credential: str | None, callers: frozenset
     name = entry.credential.header.encode() if entry.credential is not None else b""
     line = b"%b: %b\r\n" % (name, credential.encode()) if credential is not None else b""
     total = sum(version.weight for version in versions)
-    return ServiceView(entry, versions, total, entry.price or FREE, line, name.lower(), callers)
+    return ServiceView(entry, versions, total, entry.price or FREE, line, name.lower(), callers, seers)
 
 
 def _view_version(entry: ServiceEntry, version: VersionEntry, heaviest: int) -> VersionView:

@@ -115,7 +115,8 @@ def examine(head: Head, *, wants_upgrade: bool) -> tuple[str, str] | None:
         head.lowered[low] = value
     if hosts == 0 and not head.http10:
         return "BAD_REQUEST", "An HTTP/1.1 request needs a Host header."
-    if _HOST(head.lowered.get(b"host", b"")) is None:
+    host = head.lowered.get(b"host", b"-")
+    if _HOST(host) is None or b".." in host or host == b".":
         return "BAD_REQUEST", "The Host header is not a host name."
     return _examine_target(head) or _examine_framing(head, wants_upgrade=wants_upgrade)
 
@@ -169,7 +170,7 @@ _ONCE: Final = frozenset(
 # Visible characters but #: a fragment is the client's own affair, and servers disagree on what to do with one.
 _VISIBLE: Final = re.compile(rb"[!\"$-~]+").fullmatch
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
-_HOST: Final = re.compile(rb"[!$-.0-;=A-\[\]-~]*").fullmatch
+_HOST: Final = re.compile(rb"[!$-.0-;=A-\[\]-~]+").fullmatch
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 _NAMES_NOTHING: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 

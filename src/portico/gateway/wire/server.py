@@ -287,7 +287,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         if not self.transport.is_closing():
-            self._wants_no_more = True
+            self._refused = self._wants_no_more = True
             self.transport.close()
 
     def abort(self) -> None:
@@ -345,7 +345,8 @@ class Connection(asyncio.Protocol):
         if self.peer_closed or self.transport.is_closing():
             self.close()
             return
-        self._lingering = self._wants_no_more = True
+        # What the same read still holds behind this is not looked at either.
+        self._lingering = self._refused = self._wants_no_more = True
         self._receiving = None
         self.deadline = time.monotonic() + LINGER_S
         self.transport.write_eof()

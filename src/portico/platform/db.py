@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 from sqlalchemy import BigInteger, Executable, MetaData, TypeDecorator, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, Dialect
@@ -177,6 +178,7 @@ def _create_engine(url: str, engine_name: Engine, settings: DatabaseSettings) ->
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
             pool_pre_ping=True,
+            json_deserializer=orjson.loads,
             # What was bound to a statement (digests, addresses) has no place in a log line about its failure.
             hide_parameters=True,
             connect_args={
@@ -184,7 +186,14 @@ def _create_engine(url: str, engine_name: Engine, settings: DatabaseSettings) ->
                 "server_settings": {"statement_timeout": timeout_ms, "application_name": "portico"},
             },
         )
-    engine = create_async_engine(url, pool_size=8, max_overflow=16, hide_parameters=True, connect_args={"timeout": 30})
+    engine = create_async_engine(
+        url,
+        pool_size=8,
+        max_overflow=16,
+        json_deserializer=orjson.loads,
+        hide_parameters=True,
+        connect_args={"timeout": 30},
+    )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

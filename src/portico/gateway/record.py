@@ -1,0 +1,163 @@
+"""How a finished call is written down: the journal line, from everything the stages learned."""
+
+from dataclasses import dataclass
+
+from portico.domains.limits.ledger import Hold
+from portico.domains.usage.model import CallLine, Charge, Stage, Verdict
+from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
+from portico.gateway.gate import Gate
+from portico.gateway.relay import Relay
+from portico.kernel.errors import Refusal
+
+STAGES = ("identify", "admit", "route", "forward", "relay", "settle")
+
+
+class Marks:
+    """When each stage ended, in perf_counter nanoseconds; 0 for a stage never reached."""
+
+    __slots__ = ("admitted", "identified", "routed")
+
+    def __init__(self) -> None:
+        self.identified = self.admitted = self.routed = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a call that left ended. `took_us` is the whole, `added_us` our part of it."""
+
+    verdict: Verdict
+    status: int
+    took_us: int
+    added_us: int
+    cost_microusd: int
+    usage: Usage
+    refusal: Refusal | None
+
+
+def kind_of(raw: RawCall, admitted: AdmittedCall | None) -> str:
+    if admitted is not None:
+        return admitted.service.entry.kind
+    return "model" if raw.dialect == "openai" else "http"
+
+
+def charges_of(holds: list[Hold]) -> tuple[Charge, ...]:
+    return tuple([Charge(hold.account.id, hold.started_us, hold.amount, hold.charged) for hold in holds])
+
+
+def added_us(raw: RawCall, relay: Relay, now_ns: int) -> int:
+    """Our part of the time: until the request left and after the last byte came, less the wait for a new connection."""
+    forward = relay.forward
+    if not forward.sent_ns:
+        return (now_ns - raw.began_ns) // 1000
+    after_ns = now_ns - relay.last_data_ns if relay.last_data_ns else 0
+    return max(forward.sent_ns - raw.began_ns - forward.connecting_ns + after_ns, 0) // 1000
+
+
+def stages_of(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> tuple[Stage, ...]:
+    began = raw.began_ns
+    ends = [marks.identified, marks.admitted, marks.routed]
+    if relay is not None:
+        ends += [relay.first_byte_ns, relay.last_data_ns, now_ns]
+    stages, start = [], began
+    for name, end in zip(STAGES, ends, strict=False):
+        if not end:
+            # The stage where it ended takes what is left of the time.
+            stages.append(Stage(name, (start - began) // 1000, (now_ns - start) // 1000))
+            break
+        stages.append(Stage(name, (start - began) // 1000, (end - start) // 1000))
+        start = end
+    return tuple(stages)
+
+
+def answered_line(
+    admitted: AdmittedCall, relay: Relay, outcome: Outcome, stages: tuple[Stage, ...], snapshot_version: int
+) -> CallLine:
+    """The record of a call that left for its service."""
+    raw, who, entry = admitted.known.raw, admitted.known.who, admitted.service.entry
+    forward, usage, refusal = relay.forward, outcome.usage, outcome.refusal
+    target = forward.target
+    return CallLine(
+        id=raw.id,
+        at_us=raw.began_us,
+        org_id=who.org_id,
+        scope=who.scope,
+        principal_kind=who.kind,  # type: ignore[arg-type]
+        principal_id=who.id,
+        principal_name=who.name,
+        service_id=entry.id,
+        service=entry.name,
+        service_kind=entry.kind,
+        dialect=raw.dialect,
+        method=raw.head.method.decode(),
+        path=raw.head.path.decode("latin-1"),
+        verdict=outcome.verdict,
+        status=outcome.status,
+        snapshot_version=snapshot_version,
+        correlation_id=raw.correlation_id,
+        trace_id=raw.trace_id,
+        duration_us=outcome.took_us,
+        version=target.version,
+        endpoint=target.url,
+        endpoint_id=target.endpoint_id,
+        canary=target.canary,
+        model=raw.model,
+        reason=None if refusal is None else refusal.row.name,
+        message=None if refusal is None else refusal.message,
+        streamed=relay.streamed,
+        attempts=forward.attempts,
+        added_us=outcome.added_us,
+        first_byte_us=(relay.first_byte_ns - raw.began_ns) // 1000 if relay.first_byte_ns else None,
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        tokens_estimated=usage.estimated,
+        cost_microusd=outcome.cost_microusd,
+        reserved_microusd=admitted.bound.money_microusd if admitted.holds else 0,
+        bytes_in=relay.bytes_in or len(raw.body or b""),
+        bytes_out=relay.bytes_out,
+        charges=charges_of(admitted.holds),
+        stages=stages,
+        address=raw.address,
+    )
+
+
+def unsent_line(
+    gate: Gate,
+    known: KnownCall,
+    admitted: AdmittedCall | None,
+    verdict: Verdict,
+    status: int,
+    took_us: int,
+    stages: tuple[Stage, ...],
+) -> CallLine:
+    """The record of a call that Portico answered by itself; all of its time is ours."""
+    raw, who = known.raw, known.who
+    entry = None if admitted is None else admitted.service.entry
+    return CallLine(
+        id=raw.id,
+        at_us=raw.began_us,
+        org_id=who.org_id,
+        scope=who.scope,
+        principal_kind=who.kind,  # type: ignore[arg-type]
+        principal_id=who.id,
+        principal_name=who.name,
+        service_id="" if entry is None else entry.id,
+        service=raw.name if entry is None else entry.name,
+        service_kind=kind_of(raw, admitted),
+        dialect=raw.dialect,
+        method=raw.head.method.decode(),
+        path=raw.head.path.decode("latin-1"),
+        verdict=verdict,
+        status=status,
+        snapshot_version=gate.view.version,
+        correlation_id=raw.correlation_id,
+        trace_id=raw.trace_id,
+        duration_us=took_us,
+        added_us=took_us,
+        model=raw.model,
+        reserved_microusd=admitted.bound.money_microusd if admitted is not None and admitted.holds else 0,
+        bytes_in=len(raw.body or b""),
+        # What was held is released, and the journal says so: its reservation line must not lapse.
+        charges=() if admitted is None else charges_of(admitted.holds),
+        stages=stages,
+        address=raw.address,
+    )

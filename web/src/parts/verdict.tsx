@@ -77,6 +77,7 @@ const breakerWords: Record<BreakerState, { text: string; tone: Tone }> = {
   recovering: { text: "breaker recovering", tone: "warn" },
 };
 export function BreakerPill({ state }: { state: BreakerState }) {
-  const words = breakerWords[state];
+  // A state this client does not know yet is shown by its name.
+  const words = breakerWords[state] ?? { text: `breaker ${state}`, tone: "plain" as const };
   return <Pill tone={words.tone}>{words.text}</Pill>;
 }

@@ -1,8 +1,8 @@
 import Button from "@mui/material/Button";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "react-router";
+import { Link, Navigate } from "react-router";
 import { liveStats, overview } from "../../api/queries/calls";
-import { useMay } from "../../api/session";
+import { useMay, useMe } from "../../api/session";
 import type { Attention, Budget, Overview } from "../../api/types";
 import { Spark } from "../../parts/chart";
 import { FilterChip, useFilters } from "../../parts/filters";
@@ -117,6 +117,11 @@ function NeedsAttention({ items }: { items: Attention[] }) {
 }
 
 export function Home() {
+  // A platform operator may belong to no org; their home is the list of orgs.
+  return useMe().org ? <OrgHome /> : <Navigate to="/orgs" replace />;
+}
+
+function OrgHome() {
   const { values, set } = useFilters(["range", "connect"] as const);
   const windowS = lengthOf(values.range);
   const query = useQuery(overview(windowS));

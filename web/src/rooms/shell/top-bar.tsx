@@ -42,7 +42,8 @@ function Drop({ prefix, name, label, children }: DropProps) {
 }
 
 function HealthPill() {
-  const { data } = useQuery(overview(3600));
+  const { data, isError } = useQuery(overview(3600));
+  if (isError) return <Pill tone="warn">health unknown</Pill>;
   if (!data) return <Pill>health …</Pill>;
   const stale = data.health.gateways.some((gateway) => !gateway.fresh);
   if (data.health.status === "healthy" && !stale) {

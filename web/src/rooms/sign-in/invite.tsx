@@ -4,6 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { client } from "../../api/client";
+import { queryClient } from "../../api/query-client";
 import { useForm } from "../../parts/form";
 import { Trouble } from "../../parts/trouble";
 import { Logo } from "../shell/shell";
@@ -20,7 +21,10 @@ export function Invite() {
   }));
   const accept = useMutation({
     mutationFn: client.acceptInvitation,
-    onSuccess: () => navigate("/", { replace: true }),
+    onSuccess: () => {
+      queryClient.clear();
+      navigate("/", { replace: true });
+    },
     onError: form.takeRefusal,
     gcTime: 0,
   });

@@ -3,6 +3,7 @@ import TextField from "@mui/material/TextField";
 import { useMutation } from "@tanstack/react-query";
 import { Navigate, useSearchParams } from "react-router";
 import { client } from "../../api/client";
+import { queryClient } from "../../api/query-client";
 import { useSession } from "../../api/session";
 import { useForm } from "../../parts/form";
 import { Trouble } from "../../parts/trouble";
@@ -21,7 +22,13 @@ export function SignIn() {
     email: /^\S+@\S+$/.test(values.email) ? undefined : "Enter the email address you were invited with",
     password: values.password ? undefined : "Enter your password",
   }));
-  const enter = useMutation({ mutationFn: client.signIn, onError: form.takeRefusal, gcTime: 0 });
+  const enter = useMutation({
+    mutationFn: client.signIn,
+    // Nothing that somebody else saw in this tab may show now.
+    onSuccess: () => queryClient.clear(),
+    onError: form.takeRefusal,
+    gcTime: 0,
+  });
   if (session.state === "in") return <Navigate to={session.me.org || to !== "/" ? to : "/orgs"} replace />;
   return (
     <main className="door">

@@ -27,8 +27,9 @@ class Outbox:
         return len(self._waiting)
 
     def offer(self, topic: Topic, text: str) -> bool:
-        """False when there is no room: the client is too slow for this topic."""
-        if len(self._waiting) >= self._max_frames or self._bytes + len(text) > self._max_bytes:
+        """False when there is no room: the client is too slow for this topic. One frame fits always, however large it is."""
+        full = len(self._waiting) >= self._max_frames or self._bytes + len(text) > self._max_bytes
+        if full and self._waiting:
             return False
         self._put(_Waiting(topic, text, False))
         return True

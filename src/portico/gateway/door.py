@@ -19,7 +19,7 @@ from portico.gateway.wire.upstream import Pool
 from portico.kernel import ids
 from portico.kernel.errors import Refusal
 
-_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{8,128}")
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 CONTROL_CONNECTIONS = 2048
 

@@ -44,7 +44,7 @@ class ControlLink:
                 link: Link[FromControl] = await dial(self._path, FromControl)
             except OSError:
                 await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, 1.0)
+                pause_s = min(pause_s * 1.5, 0.25)
                 continue
             pause_s = 0.05
             try:

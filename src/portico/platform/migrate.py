@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -13,16 +12,11 @@ from sqlalchemy import Connection, text
 
 from portico.platform.bus import LocalBus
 from portico.platform.db import open_database
+from portico.platform.schema import script_folder
 from portico.platform.settings import Settings
 
 # Any number will do as long as nothing else in the database locks with it.
 _ADVISORY_LOCK = 720_809_001
-_INSTALLED = Path(__file__).parent.parent / "migrations"
-_IN_CHECKOUT = Path(__file__).parents[3] / "migrations"
-
-
-class MigrationsMissing(Exception):
-    pass
 
 
 def upgrade(settings: Settings, revision: str = "head") -> None:
@@ -60,14 +54,6 @@ async def current_revision(settings: Settings) -> str | None:
         settings, lambda connection: found.append(MigrationContext.configure(connection).get_current_revision())
     )
     return found[0]
-
-
-def script_folder() -> Path:
-    """Where the revisions are: inside the installed package, or at the top of a checkout."""
-    for folder in (_INSTALLED, _IN_CHECKOUT):
-        if (folder / "env.py").exists():
-            return folder
-    raise MigrationsMissing(f"no migrations at {_INSTALLED} nor {_IN_CHECKOUT}; reinstall portico")
 
 
 async def _on_database(settings: Settings, run: Callable[[Config], Any]) -> None:

@@ -1,6 +1,6 @@
 """GET /settings, POST /settings/reload, GET /status: the installation itself."""
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from portico.domains.tenancy.model import Identity
 from portico.kernel.errors import FieldError, InvalidFields, NotPermitted
 from portico.kernel.scope import OrgScope
 from portico.platform.db import from_micros
-from portico.platform.settings import Effective, Loaded, SettingsInvalid, load_settings
+from portico.platform.settings import Effective, Loaded, SettingsInvalid, load_settings, with_reloadable
 from portico.platform.web import DepsDep, Listing, Moment, Wire, needs, whole_listing
 
 router = APIRouter(tags=["installation"])
@@ -100,7 +100,7 @@ async def reload_settings(request: Request, deps: DepsDep, scope: OrgScope = nee
         await audit.record(tx, scope, action="settings.reload", target=target, severity="WARN", detail=detail)
         tx.nudge("settings")
     installation.loaded = loaded
-    request.app.state.deps = replace(deps, settings=_with_reloadable(deps.settings, loaded.settings))
+    request.app.state.deps = replace(deps, settings=with_reloadable(deps.settings, loaded.settings))
     return ReloadWire(applied=applied, needs_restart=later, reloaded_at=deps.clock.now())
 
 
@@ -166,15 +166,3 @@ def _refuse_unless_superadmin(identity: Identity) -> None:
 def _named(problem: str) -> tuple[str, str]:
     name, _, message = problem.partition(": ")
     return (name.partition(" ")[0], message) if message else ("settings", problem)
-
-
-def _with_reloadable(running: Any, loaded: Any) -> Any:
-    """The running settings with the reloadable values of the newly loaded ones."""
-    changed = {}
-    for each in fields(running):
-        old, new = getattr(running, each.name), getattr(loaded, each.name)
-        if is_dataclass(old):
-            changed[each.name] = _with_reloadable(old, new)
-        elif each.metadata.get("reloadable"):
-            changed[each.name] = new
-    return replace(running, **changed)

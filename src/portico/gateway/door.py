@@ -29,11 +29,14 @@ class GatewayDoor:
 
     def __init__(self, gate: Gate, control_socket: str) -> None:
         self.gate = gate
-        self.limits: WireLimits = gate.limits
         self._most_connections = gate.limits.max_connections
         self.connections = gate.connections
         self._control = Pool(control_socket, None, 64, CONTROL_CONNECTIONS)
         self._proxies = tuple(ip_network(text) for text in gate.settings.server.trusted_proxies)
+
+    @property
+    def limits(self) -> WireLimits:
+        return self.gate.limits
 
     @property
     def draining(self) -> bool:

@@ -30,7 +30,7 @@ from portico.gateway.wire.server import Connection
 from portico.gateway.wire.upstream import Pool
 from portico.kernel.errors import RateLimited
 from portico.platform.crypto import KeyRing, Sealer
-from portico.platform.settings import Settings
+from portico.platform.settings import Settings, with_reloadable
 
 MOST_ADDRESSES = 100_000
 
@@ -114,6 +114,17 @@ class Gate:
                 account = _open_account(entry)
             accounts[entry.id] = (entry, account)
         self._accounts = accounts
+
+    def reload(self, settings: Settings) -> None:
+        """Take over what may change while running; what may not (listening, memory bounds) waits for a restart."""
+        settings = self.settings = with_reloadable(self.settings, settings)
+        self.limits = settings.gateway
+        self.locator.allowed_ranges = settings.private_ranges
+        per_minute = settings.gateway.anonymous_per_minute
+        self._per_stranger = LimitEntry("", "", "strangers", "address", None, "", per_minute, 60, None)
+        self._anonymous = RateBucket(settings.gateway.anonymous_total_per_minute, 60)
+        # Callers carry their buckets; they are built again with the new defaults.
+        self.view.callers.clear()
 
     def still_current(self) -> None:
         self.current_at = time.monotonic()

@@ -11,6 +11,7 @@ import structlog
 from portico.domains.routing.model import (
     Hello,
     JournalGrew,
+    ReloadSettings,
     ResetBreaker,
     StatusReport,
     StillCurrent,
@@ -18,10 +19,11 @@ from portico.domains.routing.model import (
 )
 from portico.gateway.gate import Gate
 from portico.platform.link import Link, LinkClosed, dial
+from portico.platform.settings import SettingsInvalid, load_settings
 
 log = structlog.get_logger("portico.gateway")
 
-FromControl = TakeSnapshot | StillCurrent | ResetBreaker
+FromControl = TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings
 REPORT_S = 1.0
 # Long enough to gather a burst of calls into one nudge, short enough that a live tail feels live.
 NUDGE_S = 0.05
@@ -73,6 +75,17 @@ class ControlLink:
                     self._confirm(message.version)
                 case ResetBreaker():
                     self._gate.reset_breaker(message.service_id)
+                case ReloadSettings():
+                    self._reload()
+
+    def _reload(self) -> None:
+        """Settings that are not valid change nothing; whoever asked for the reload was told what is wrong with them."""
+        try:
+            self._gate.reload(load_settings().settings)
+        except SettingsInvalid as invalid:
+            log.warning("settings.invalid", problems=invalid.problems)
+        else:
+            log.info("settings.reloaded")
 
     def _confirm(self, version: int) -> None:
         """Only the newest version counts as current: an older one means that a swap was lost."""

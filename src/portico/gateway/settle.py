@@ -65,8 +65,12 @@ def settle_call(
     raw, service, status = admitted.known.raw, admitted.service, relay.status
     # An answer that says the service did not do it costs nothing.
     cost = cost_of(service, usage.tokens_in, usage.tokens_out) if 0 < status < 400 else 0
+    tokens = usage.tokens_in + usage.tokens_out
+    if usage.estimated:
+        # A guess from the size of an answer may be far off; what was held is the true upper bound.
+        cost, tokens = min(cost, admitted.bound.money_microusd), min(tokens, admitted.bound.tokens)
     if admitted.holds:
-        settle(admitted.holds, Spend(cost, usage.tokens_in + usage.tokens_out) if status else NOTHING)
+        settle(admitted.holds, Spend(cost, tokens) if status else NOTHING)
     now_ns = time.perf_counter_ns()
     took_us, ours_us = (now_ns - raw.began_ns) // 1000, added_us(raw, relay, now_ns)
     if not status:

@@ -9,13 +9,14 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Environment = Literal["development", "production"]
 LONGEST_RUN_DIR = 88
+Tree = TypeVar("Tree")
 Source = Literal["default", "file", "environment"]
 
 
@@ -426,3 +427,15 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def with_reloadable(running: Tree, loaded: Tree) -> Tree:
+    """The running settings with the reloadable values of the newly loaded ones."""
+    changed = {}
+    for each in fields(running):  # type: ignore[arg-type]
+        old, new = getattr(running, each.name), getattr(loaded, each.name)
+        if is_dataclass(old):
+            changed[each.name] = with_reloadable(old, new)
+        elif each.metadata.get("reloadable"):
+            changed[each.name] = new
+    return replace(running, **changed)  # type: ignore[type-var]

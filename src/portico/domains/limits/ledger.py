@@ -26,7 +26,7 @@ class Spend:
 class BudgetAccount:
     """One budget's current window. `used + held <= limit` holds after every reserve."""
 
-    __slots__ = ("ends_us", "held", "id", "limit", "measure", "name", "subject", "started_us", "used", "window")
+    __slots__ = ("ends_us", "held", "id", "limit", "measure", "name", "started_us", "subject", "used", "window")
 
     def __init__(self, budget_id: str, name: str, subject: str, measure: Measure, window: Window, limit: int) -> None:
         self.id, self.name, self.subject = budget_id, name, subject

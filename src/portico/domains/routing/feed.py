@@ -13,6 +13,7 @@ from portico.domains.routing.model import (
     GatewayStatus,
     Hello,
     JournalGrew,
+    ReloadSettings,
     ResetBreaker,
     Snapshot,
     StatusReport,
@@ -79,16 +80,24 @@ class GatewayFeed:
         self._path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._accept, str(self._path))
         self._path.chmod(0o600)
+        reloaded = self._bus.listen("settings")
         try:
             while True:
                 await asyncio.sleep(HEARTBEAT_S)
-                if self._newest is not None:
-                    for each in tuple(self._links.values()):
-                        await self._send(each, StillCurrent(self._newest.version))
+                await self._beat(reloaded)
         finally:
+            self._bus.forget(reloaded)
             self._server.close()
             for each in tuple(self._links.values()):
                 each.link.close()
+
+    async def _beat(self, reloaded: asyncio.Event) -> None:
+        for each in tuple(self._links.values()):
+            if self._newest is not None:
+                await self._send(each, StillCurrent(self._newest.version))
+            if reloaded.is_set():
+                await self._send(each, ReloadSettings())
+        reloaded.clear()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link: Link[FromGateway] = Link(reader, writer, FromGateway)
@@ -131,7 +140,9 @@ class GatewayFeed:
             ]:
                 self._bus.nudge("breakers")
 
-    async def _send(self, each: GatewayLink, message: TakeSnapshot | StillCurrent | ResetBreaker) -> None:
+    async def _send(
+        self, each: GatewayLink, message: TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings
+    ) -> None:
         try:
             await each.link.send(message)
         except LinkClosed:

@@ -203,5 +203,9 @@ class StillCurrent(Struct, frozen=True, tag="current"):
     version: int
 
 
+class ReloadSettings(Struct, frozen=True, tag="reload_settings"):
+    """Read the settings again; those that can change while running do."""
+
+
 class ResetBreaker(Struct, frozen=True, tag="reset_breaker"):
     service_id: str

@@ -99,7 +99,7 @@ class Served:
         if identity is not None:
             named["subprotocols"] = ["portico.v1", f"ticket.{await self.ticket(identity)}"]
         async with connect(
-            f"ws://127.0.0.1:{self.port}/ws", ping_interval=None, close_timeout=1, **named
+            f"ws://127.0.0.1:{self.port}/ws", ping_interval=None, close_timeout=1, max_size=None, **named
         ) as connection:
             yield Client(connection)
 
@@ -134,7 +134,7 @@ async def serve(deps: Deps, terms: SocketTerms | None = None) -> AsyncIterator[S
     server.capture_signals = _no_signals  # type: ignore[method-assign]
     async with asyncio.TaskGroup() as group:
         running = group.create_task(realtime.run())
-        group.create_task(server.serve())
+        serving = group.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
@@ -143,6 +143,8 @@ async def serve(deps: Deps, terms: SocketTerms | None = None) -> AsyncIterator[S
         finally:
             running.cancel()
             server.should_exit = True
+            # Before the group hears of a failure: a cancelled server would leave its socket open.
+            await serving
 
 
 class _NoSignals:

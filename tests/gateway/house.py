@@ -78,6 +78,16 @@ def service(name: str, *urls: str, **changes: Any) -> ServiceEntry:
     return msgspec.structs.replace(entry, **changes)
 
 
+def model(url: str, **changes: Any) -> ServiceEntry:
+    """A model service: 1 µUSD for a token in, 2 µUSD for a token out."""
+    terms = {"kind": "model", "models": ("m",), "price": PriceEntry(1_000_000, 2_000_000, 0), "max_output_tokens": 100}
+    return service("llm", url, **{**terms, **changes})
+
+
+def ask_body(**fields: Any) -> bytes:
+    return msgspec.json.encode({"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields})
+
+
 def budget(limit: int, measure: str = "money", **changes: Any) -> BudgetEntry:
     entry = BudgetEntry("bud_1", ORG, "pocket", "org", None, "the org", measure, "day", limit, 0, 0)  # type: ignore[arg-type]
     return msgspec.structs.replace(entry, **changes)
@@ -135,6 +145,9 @@ class House:
         finally:
             writer.close()
 
+    async def chat(self, body: bytes | None = None, **fields: Any) -> "Answer":
+        return await self.ask("POST", "/v1/chat/completions", ask_body(**fields) if body is None else body)
+
     async def calls_ended(self, count: int = 1) -> list[CallLine]:
         """The journal's calls, once there are this many and none is open."""
         async with asyncio.timeout(5):
@@ -182,9 +195,9 @@ class Client:
             return body
         return b"" if head.split()[1] in {b"204", b"304"} else await self.reader.read(-1)
 
-    async def rest(self) -> bytes:
+    async def rest(self, timeout_s: float = 5) -> bytes:
         """What comes until the gateway closes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(timeout_s):
             return await self.reader.read(-1)
 
     def reset(self) -> None:

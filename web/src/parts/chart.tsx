@@ -29,7 +29,7 @@ function pathsOf(values: (number | null)[], top: number, height: number) {
   return runsOf(values).map((run) => {
     const points = run.values.map((value, index) => [(run.start + index) * step, y(value)] as const);
     // A lonely point would be invisible as a line: it is drawn a step wide.
-    if (points.length === 1 && points[0]) points.push([points[0][0] + step * 0.6, points[0][1]]);
+    if (points.length === 1 && points[0]) points.unshift([points[0][0] - step * 0.6, points[0][1]]);
     const line = points.map(([px, py], index) => `${index ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`).join("");
     return { line, area: `${line}L${points.at(-1)?.[0].toFixed(1)} ${height}L${points[0]?.[0].toFixed(1)} ${height}Z` };
   });

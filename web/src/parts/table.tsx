@@ -1,6 +1,7 @@
 import Button from "@mui/material/Button";
 import Skeleton from "@mui/material/Skeleton";
 import type { MouseEvent, ReactNode } from "react";
+import { counted } from "./format";
 
 export interface Column<T> {
   name: string;
@@ -81,16 +82,17 @@ export function Table<T>({ label, columns, rows, rowKey, opens, tall, skeletonRo
 interface MoreProps {
   shown: number;
   noun: string;
+  plural?: string;
   hasNextPage: boolean;
   isFetchingNextPage: boolean;
   fetchNextPage: () => unknown;
 }
 
-export function More({ shown, noun, hasNextPage, isFetchingNextPage, fetchNextPage }: MoreProps) {
+export function More({ shown, noun, plural, hasNextPage, isFetchingNextPage, fetchNextPage }: MoreProps) {
   return (
     <div className="table-foot">
       <span>
-        {shown} {noun}
+        {counted(shown, noun, plural)}
         {hasNextPage ? " so far" : ""}
       </span>
       {hasNextPage && (

@@ -1,7 +1,7 @@
 import { mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery, readAll } from "../paging";
-import type { Grant, GrantDraft, Invitation, Member, Org, Role, Scope } from "../types";
+import type { Grant, GrantDraft, Invitation, Member, Org, Page, Role, Scope } from "../types";
 
 /* People who already belong. */
 export const memberList = (q: string) => pagedQuery<Member>(["members", "list"], "/members", { q });
@@ -88,7 +88,8 @@ export const deleteOrg = mutationOptions({
 
 export const scopeList = queryOptions({
   queryKey: ["scopes"],
-  queryFn: ({ signal }) => readAll<Scope>("/scopes", {}, signal),
+  queryFn: ({ signal }) => client.get<Page<Scope>>("/scopes", undefined, signal),
+  select: (page) => page.items,
 });
 export const createScope = mutationOptions({
   mutationFn: (draft: { name: string; description: string }) => client.post<Scope>("/scopes", draft),

@@ -172,7 +172,7 @@ export function Audit() {
               tall
               skeletonRows={12}
             />
-            {rows && <More shown={rows.length} noun="entries" {...query} />}
+            {rows && <More shown={rows.length} noun="entry" plural="entries" {...query} />}
           </div>
         )
       )}

@@ -150,7 +150,7 @@ export function CallList() {
         !(query.error && !rows) && (
           <div className="card flush" {...(isLive ? hold.holders : {})}>
             <CallTable label="Calls" calls={rows && hold.rows} tall skeletonRows={12} />
-            {rows && <More shown={hold.rows.length} noun="calls" {...query} />}
+            {rows && <More shown={hold.rows.length} noun="call" {...query} />}
           </div>
         )
       )}

@@ -6,7 +6,7 @@ import { useMay, useMe } from "../../api/session";
 import type { Attention, Budget, Overview } from "../../api/types";
 import { Spark } from "../../parts/chart";
 import { FilterChip, useFilters } from "../../parts/filters";
-import { count, duration, money, percent, perSecond, roundMoney } from "../../parts/format";
+import { count, counted, duration, money, percent, perSecond, roundMoney } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
 import { lengthOf, ranges } from "../../parts/range";
 import { Lines, Loaded } from "../../parts/trouble";
@@ -59,7 +59,7 @@ function Stats({ data, windowS }: { data: Overview; windowS: number }) {
       <Stat
         name="Calls per second"
         value={perSecond(live?.calls_per_second ?? data.calls_per_second)}
-        note={`${count(data.calls)} calls in this time`}
+        note={`${counted(data.calls, "call")} in this time`}
         values={slots.map((slot) => (slot ? slot.calls : 0))}
         color="var(--accent)"
       />

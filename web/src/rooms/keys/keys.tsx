@@ -98,7 +98,7 @@ export function Keys() {
               opens
               tall
             />
-            {rows && <More shown={rows.length} noun="keys" {...query} />}
+            {rows && <More shown={rows.length} noun="key" {...query} />}
           </div>
         )
       )}

@@ -117,7 +117,7 @@ export function Members() {
                 rows={rows}
                 rowKey={(member) => member.person_id}
               />
-              {rows && <More shown={rows.length} noun="members" {...query} />}
+              {rows && <More shown={rows.length} noun="member" {...query} />}
             </>
           )}
         </Card>

@@ -197,7 +197,7 @@ export function Orgs() {
                 rows={rows}
                 rowKey={(org) => org.id}
               />
-              {rows && <More shown={rows.length} noun="orgs" {...query} />}
+              {rows && <More shown={rows.length} noun="org" {...query} />}
             </>
           )}
         </Card>

@@ -178,7 +178,7 @@ export function ServiceList() {
               opens
               tall
             />
-            {rows && !searching && <More shown={rows.length} noun="services" {...list} />}
+            {rows && !searching && <More shown={rows.length} noun="service" {...list} />}
           </div>
         )
       )}

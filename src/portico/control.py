@@ -17,14 +17,16 @@ from portico.domains.routing import public as routing
 from portico.domains.routing.feed import GatewayFeed
 from portico.domains.routing.model import Hello, Snapshot
 from portico.domains.usage import public as usage
-from portico.jobs.driver import run_reconcilers
+from portico.jobs.driver import Activity, run_reconcilers
 from portico.jobs.plan import plan
 from portico.main import EXIT_CONFIG, open_deps
 from portico.platform import schema
 from portico.platform.crypto import MasterKeyInvalid
 from portico.platform.db import DatabaseUnavailable
 from portico.platform.deps import Deps
-from portico.platform.settings import Loaded, Settings
+from portico.platform.settings import Loaded, RealtimeSettings, Settings
+from portico.realtime.admission import SocketTerms
+from portico.realtime.sockets import Realtime
 
 log = structlog.get_logger("portico.control")
 
@@ -49,14 +51,18 @@ async def _run(loaded: Loaded) -> None:
     async with open_deps(settings) as deps:
         await _bring_database_up_to_date(deps)
         feed = _gateway_feed(deps)
-        server = _api_server(create_app(deps, feed, loaded), settings)
+        activity, realtime = Activity(), Realtime(deps, feed, _socket_terms(settings.realtime))
+        app = create_app(deps, feed, loaded, activity)
+        app.router.routes.extend(realtime.routes)
+        server = _api_server(app, settings)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(feed.serve()),
-                tasks.create_task(run_reconcilers(plan(deps, feed), deps.bus)),
+                tasks.create_task(realtime.run()),
+                tasks.create_task(run_reconcilers(plan(deps, feed), deps.bus, activity)),
             ]
             log.info("control.listening", socket=str(settings.run_dir / "control.sock"))
             await server.serve()
@@ -81,6 +87,15 @@ def _gateway_feed(deps: Deps) -> GatewayFeed:
     return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome)
 
 
+def _socket_terms(settings: RealtimeSettings) -> SocketTerms:
+    return SocketTerms(
+        per_node=settings.max_sockets,
+        per_scope=settings.max_sockets_per_scope,
+        per_principal=settings.max_sockets_per_person,
+        messages_per_minute=settings.messages_per_minute,
+    )
+
+
 class ControlServer(uvicorn.Server):
     """uvicorn without its signal handlers: the process decides when it stops."""
 
@@ -101,7 +116,7 @@ def _api_server(app: object, settings: Settings) -> ControlServer:
         loop="none",
         proxy_headers=False,
         server_header=False,
-        ws_max_size=64 * 1024,
+        ws_max_size=16 * 1024,
         ws_ping_interval=None,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, int(settings.server.drain_s)),

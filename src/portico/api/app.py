@@ -18,6 +18,7 @@ from portico.api.headers import Cors, SecurityHeaders
 from portico.api.health import DatabaseHealth
 from portico.api.identify import API, Identify
 from portico.api.installation import Installation
+from portico.api.jobs import JobReports
 from portico.api.measures import Measure
 from portico.api.openapi import describe
 from portico.api.parameters import KnownParameters, RoutePaths
@@ -30,11 +31,14 @@ from portico.platform.slow_statements import watch_statements
 from portico.platform.telemetry import Metrics
 
 
-def create_app(deps: Deps, feed: GatewayReports | None = None, loaded: Loaded | None = None) -> FastAPI:
+def create_app(
+    deps: Deps, feed: GatewayReports | None = None, loaded: Loaded | None = None, jobs: JobReports | None = None
+) -> FastAPI:
     """The ASGI application of the management door.
 
     feed     the gateways' reports; None in a process that has none
     loaded   the settings as they were loaded, for GET /settings; read anew when absent
+    jobs     what became of the reconcilers; None in a process that runs none
     """
     app = FastAPI(
         title="Portico",
@@ -52,6 +56,7 @@ def create_app(deps: Deps, feed: GatewayReports | None = None, loaded: Loaded | 
         },
     )
     _fill_state(app, deps, feed, loaded)
+    app.state.jobs = jobs
     _mount(app)
     app.state.paths = RoutePaths(app)
     _wrap(app, deps)

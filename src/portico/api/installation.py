@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from portico import __version__
 from portico.api.gateways import reports_of
 from portico.api.health import DatabaseHealth
+from portico.api.jobs import JobReports, troubled
 from portico.domains.audit import public as audit
 from portico.domains.tenancy.model import Identity
 from portico.kernel.errors import FieldError, InvalidFields, NotPermitted
@@ -118,6 +119,8 @@ async def show_status(request: Request, deps: DepsDep, scope: OrgScope = needs("
     gateways = _gateways(request, deps.clock.now())
     if gateways is not None:
         components.append(_gateway_component(gateways))
+    if request.app.state.jobs is not None:
+        components.append(_jobs_component(request.app.state.jobs))
     return StatusWire(
         version=__version__,
         environment=deps.settings.environment,
@@ -155,6 +158,14 @@ def _gateway_component(gateways: list[GatewayWire]) -> ComponentWire:
     if silent:
         return ComponentWire(name="gateways", status="degraded", detail=f"{', '.join(silent)} has gone silent")
     return ComponentWire(name="gateways", status="healthy", detail=f"{len(gateways)} connected")
+
+
+def _jobs_component(reports: JobReports) -> ComponentWire:
+    failing = troubled(reports)
+    if failing:
+        detail = "; ".join(f"{name}: {failure}" for name, failure in sorted(failing.items()))
+        return ComponentWire(name="jobs", status="degraded", detail=detail)
+    return ComponentWire(name="jobs", status="healthy", detail=f"{len(reports.runs)} running")
 
 
 def _refuse_unless_superadmin(identity: Identity) -> None:

@@ -207,6 +207,13 @@ REGISTRY: dict[str, Code] = {
             True,
         ),
         Code(
+            "LAPSED",
+            "E9904",
+            500,
+            "The gateway died while the call was under way.",
+            "Nothing needs to be done; what the call had reserved was charged in full.",
+        ),
+        Code(
             "INTERNAL",
             "E9901",
             500,

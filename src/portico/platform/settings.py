@@ -144,6 +144,14 @@ class RecordSettings:
 
 
 @dataclass(frozen=True)
+class RealtimeSettings:
+    max_sockets: int = setting(1000, "Most browser sockets on one control process.", least=1)
+    max_sockets_per_scope: int = setting(500, "Most browser sockets of one scope of an org.", least=1)
+    max_sockets_per_person: int = setting(20, "Most browser sockets of one person or key.", least=1)
+    messages_per_minute: int = setting(100, "Most messages a client may send on its socket in a minute.", least=10)
+
+
+@dataclass(frozen=True)
 class MetricsSettings:
     key: Sealed = setting(Sealed(""), "Bearer key for /metrics; empty in development means open on loopback.")
     previous_key: Sealed = setting(Sealed(""), "The key before, accepted while scrapers change over.")
@@ -166,6 +174,7 @@ class Settings:
     security: SecuritySettings = field(default_factory=SecuritySettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
+    realtime: RealtimeSettings = field(default_factory=RealtimeSettings)
     record: RecordSettings = field(default_factory=RecordSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -7,7 +7,7 @@ import pytest
 from typer.main import get_command
 
 from portico.cli.main import app
-from tests.cli.conftest import Desk, Run, listing
+from tests.cli.conftest import Answer, Desk, Run, listing
 
 KEY = {
     "id": "key_1",
@@ -246,3 +246,25 @@ def test_help_comes_quickly() -> None:
     code = f"import sys, portico.cli.main; print(sorted({heavy!r} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=20)
     assert loaded.stdout.strip() == "[]"
+
+
+def test_tail_follows_with_new_calls_only(run: Run, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def call(number: int) -> dict[str, object]:
+        about = {"id": f"call_{number}", "at": f"2026-01-01T00:00:0{number}.000Z", "principal": {"name": "bot"}}
+        about |= {"service": {"name": "inventory"}, "model": None, "method": "GET", "path": "/x", "verdict": "allowed"}
+        return about | dict.fromkeys(
+            ("status", "duration_us", "added_us", "tokens_in", "tokens_out", "cost_microusd"), 0
+        )
+
+    pages = [listing(call(2)), listing(call(2), call(1)), listing(call(3), call(2), call(1))]
+    desk.answers["GET /api/v1/calls"] = lambda asked: Answer(200, pages.pop(0) if pages else listing())
+    naps = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("portico.cli.record.time.sleep", sleep)
+    result = run("calls", "tail", "--follow", "--limit", "1", "--json")
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["call_2", "call_3"]

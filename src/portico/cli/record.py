@@ -152,6 +152,9 @@ def tail_calls(
     _put_calls(latest[::-1], as_json=json)
     seen = dict.fromkeys(call["id"] for call in latest)
     newest = latest[0]["at"] if latest else rfc3339(datetime.now(UTC))
+    if follow:
+        # What is within the look back and was not asked to be shown is old news.
+        seen |= dict.fromkeys(call["id"] for call in _calls_since(shell, service, newest))
     while follow:
         time.sleep(1)
         fresh = [call for call in _calls_since(shell, service, newest) if call["id"] not in seen]

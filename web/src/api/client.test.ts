@@ -94,6 +94,26 @@ describe("a token that ran out", () => {
   });
 });
 
+describe("the start", () => {
+  it("waits for a server that is just restarting", async () => {
+    let asked = 0;
+    const { client } = setUp(() => {
+      asked += 1;
+      return asked < 3 ? Response.json(envelope, { status: 503 }) : Response.json(signedIn("new"));
+    });
+    await client.resume(5, 0);
+    expect(client.session().state).toBe("in");
+    expect(asked).toBe(3);
+  });
+
+  it("shows the door when there is no sign-in, without calling it lost", async () => {
+    const { client, log } = setUp(() => new Response(null, { status: 401 }));
+    await client.resume(5, 0);
+    expect(client.session()).toEqual({ state: "out", me: null, lost: false });
+    expect(log).toHaveLength(1);
+  });
+});
+
 describe("errors", () => {
   it("carry what the envelope says", async () => {
     const { client } = setUp(() => Response.json(envelope, { status: 400 }));

@@ -143,13 +143,16 @@ export function createClient(parts: ClientParts) {
       }
       leave(false);
     },
-    /** At the start: is there a sign-in to go on with? A server that cannot be asked leaves the person signed out. */
-    resume: async () => {
-      try {
-        await refresh();
-      } catch {
-        leave(false);
+    /** At the start: is there a sign-in to go on with? A server that just restarts is asked again for a little while. */
+    resume: async (tries = 6, pauseMs = 1_000) => {
+      for (let left = tries; left > 0; left -= 1) {
+        try {
+          return void (await refresh());
+        } catch {
+          if (left > 1) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        }
       }
+      leave(false);
     },
     session: () => session,
     watch: (watcher: () => void) => {

@@ -80,6 +80,7 @@ describe("figures", () => {
     expect(perSecond(1_284.4)).toBe("1,284");
     expect(perSecond(1.24)).toBe("1.2");
     expect(perSecond(0.034)).toBe("0.03");
+    expect(perSecond(0.0003)).toBe("< 0.01");
   });
 
   it("keep both ends of a long id", () => {

@@ -56,6 +56,7 @@ export function percent(value: Maybe): string {
 
 export function perSecond(value: Maybe): string {
   if (missing(value)) return dash;
+  if (value > 0 && value < 0.01) return "< 0.01";
   return value >= 100 ? whole.format(value) : upTo(value < 1 ? 2 : 1).format(value);
 }
 

@@ -3,7 +3,7 @@
 import time
 from math import ceil
 
-from portico.domains.limits.ledger import Hold, Spend, release, reserve
+from portico.domains.limits.ledger import Spend, reserve
 from portico.domains.limits.rate import RateBucket
 from portico.domains.usage.model import Charge, ReserveLine
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall
@@ -17,25 +17,20 @@ DEFAULT_OUTPUT_MAX = 4096
 
 
 def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
-    """Check and reserve; from here on the holds must be settled, whatever happens.
+    """Check and reserve; from here on the holds must be settled, whatever happens, and recorded before the call leaves.
 
     raises   NotFound (404) · CallNotPermitted, ServiceNotAllowed (403) · RateLimited, BudgetExhausted (429) ·
              RecordUnavailable (503)
-    cost     memory, and one journal line when a budget applies
+    cost     memory only
     """
     raw, who = known.raw, known.who
-    service = find_service(gate, who, raw)
+    service = known.service = find_service(gate, who, raw)
     _permit(who, service)
     tightest = take_rates(gate, who, raw.address)
     bound = bound_of(raw, service)
-    if not who.accounts:
-        if not gate.journal.ok:
-            raise RecordUnavailable(gate.journal.trouble or "")
-        return AdmittedCall(known, service, [], bound, tightest)
-    holds = reserve(who.accounts, bound, raw.began_us)
-    if not gate.journal.ok or not gate.journal.write_now(_reserve_line(gate, known, service, holds, bound)):
-        release(holds)
-        raise RecordUnavailable(gate.journal.trouble or "")
+    if gate.journal.trouble is not None:
+        raise RecordUnavailable(gate.journal.trouble)
+    holds = reserve(who.accounts, bound, raw.began_us) if who.accounts else []
     return AdmittedCall(known, service, holds, bound, tightest)
 
 
@@ -59,7 +54,7 @@ def _permit(who: Who, service: ServiceView) -> None:
 def take_rates(gate: Gate, who: Who, address: str) -> tuple[RateBucket, float] | None:
     """Take one from every bucket or from none; answers the one with the least left, for the headers."""
     now_s = time.monotonic()
-    tightest, least = None, 0
+    tightest, least = None, 0.0
     rates = who.rates if not who.address_limits else (*gate.address_rates(who, address), *who.rates)
     for index, rate in enumerate(rates):
         wait_s = rate.bucket.take(now_s)
@@ -67,7 +62,8 @@ def take_rates(gate: Gate, who: Who, address: str) -> tuple[RateBucket, float] |
             for taken in rates[:index]:
                 taken.bucket.give_back()
             raise RateLimited(rate.name, rate.whose, rate.bucket.rate, rate.bucket.per_s, wait_s)
-        left = rate.bucket.remaining(now_s)
+        # In whole calls, as `remaining` says it, without the price of asking each bucket.
+        left = rate.bucket.burst - (rate.bucket.tat - now_s) / rate.bucket.interval_s
         if tightest is None or left < least:
             tightest, least = rate.bucket, left
     return None if tightest is None else (tightest, now_s)
@@ -98,8 +94,9 @@ def cost_of(service: ServiceView, tokens_in: int, tokens_out: int) -> int:
     )
 
 
-def _reserve_line(gate: Gate, known: KnownCall, service: ServiceView, holds: list[Hold], bound: Spend) -> ReserveLine:
-    raw, who = known.raw, known.who
+def reserve_line(admitted: AdmittedCall, snapshot_version: int) -> ReserveLine:
+    """What the journal says before a call leaves, so that nothing it may cost can be forgotten."""
+    raw, who, service = admitted.known.raw, admitted.known.who, admitted.service
     return ReserveLine(
         id=raw.id,
         at_us=raw.began_us,
@@ -115,8 +112,8 @@ def _reserve_line(gate: Gate, known: KnownCall, service: ServiceView, holds: lis
         method=raw.head.method.decode(),
         path=raw.head.path.decode("latin-1"),
         correlation_id=raw.correlation_id,
-        snapshot_version=gate.view.version,
-        reserved_microusd=bound.money_microusd,
-        charges=tuple(Charge(hold.account.id, hold.started_us, hold.amount, 0) for hold in holds),
+        snapshot_version=snapshot_version,
+        reserved_microusd=admitted.bound.money_microusd,
+        charges=tuple(Charge(hold.account.id, hold.started_us, hold.amount, 0) for hold in admitted.holds),
         model=raw.model,
     )

@@ -67,8 +67,11 @@ class RawCall:
 
 @dataclass(slots=True)
 class KnownCall:
+    """`service` is filled in as soon as it is found, so that a refusal after that can be recorded where it belongs."""
+
     raw: RawCall
     who: Who
+    service: ServiceView | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class AdmittedCall:
     holds: list[Hold]
     bound: Spend
     tightest: "tuple[RateBucket, float] | None" = None
+    journaled: bool = False
 
 
 @dataclass(slots=True)

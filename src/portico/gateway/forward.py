@@ -62,10 +62,10 @@ class Forward:
         "_timeout_s",
         "_timer",
         "attempts",
-        "connecting_ns",
+        "away_ns",
         "connection",
-        "dialed_ns",
         "finished",
+        "left_ns",
         "sent_ns",
         "target",
     )
@@ -85,7 +85,9 @@ class Forward:
         self.connection: UpstreamConnection | None = None
         self.target: Target = routed.targets[0]
         self.finished = False
-        self.sent_ns = self.dialed_ns = self.connecting_ns = 0
+        self.sent_ns = 0
+        # Since when the call is away (connecting, with the service, or pausing), and how long it was before that.
+        self.left_ns = self.away_ns = 0
 
     # -- attempts ------------------------------------------------------------------------------------------------------------------
 
@@ -107,12 +109,18 @@ class Forward:
             raise TooManyWaiting(self._routed.admitted.service.entry.name)
         else:
             gate = self._gate
-            self.dialed_ns = time.perf_counter_ns()
+            self.left_ns = self.left_ns or time.perf_counter_ns()
             pool.connect(lambda: gate.locator.locate(target), min(self._timeout_s, 10.0), self._connected, self._lost)
 
     def _next_target(self) -> Target:
         """The first whose breaker lets this attempt through, beginning after the one tried last."""
         targets, now = self._routed.targets, time.monotonic()
+        if len(targets) == 1:
+            only = self._gate.breaker_of(targets[0])
+            if not only.admits(now):
+                raise breaker_open(self._routed.admitted.service, [only], now)
+            self._breaker = only
+            return targets[0]
         start = self.attempts % len(targets)
         for target in (*targets[start:], *targets[:start]):
             breaker = self._gate.breakers.get(target.endpoint_id)
@@ -128,9 +136,8 @@ class Forward:
             connection.drop()
             return
         self.connection = connection
-        if self.dialed_ns:
-            self.connecting_ns += time.perf_counter_ns() - self.dialed_ns
-            self.dialed_ns = 0
+        if self.left_ns:
+            self.away_ns += time.perf_counter_ns() - self.left_ns
         raw = self._routed.admitted.known.raw
         deadline = time.monotonic() + self._timeout_s
         connection.take(self, head_request=raw.head.method == b"HEAD", deadline=deadline)
@@ -138,10 +145,10 @@ class Forward:
         if raw.body is not None:
             connection.send(head + raw.body)
             connection.request_done()
-            self.sent_ns = time.perf_counter_ns()
+            self.sent_ns = self.left_ns = time.perf_counter_ns()
             return
         connection.send(head)
-        self.sent_ns = time.perf_counter_ns()
+        self.sent_ns = self.left_ns = time.perf_counter_ns()
         if self._attached:
             self._send_again()
         else:

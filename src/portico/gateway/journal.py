@@ -7,6 +7,7 @@ that were already under way are kept in memory and written first once there is r
 import asyncio
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -26,36 +27,45 @@ class Journal:
         self._written = 0
         self._waiting: deque[bytes] = deque()
         self._lines: list[bytes] = []
+        self._then: list[Callable[[bool], None]] = []
         self._flush_planned = False
         self.trouble: str | None = None
         self.lost = 0
         self._open_segment()
-        self.write_now(OpenLine(gateway_id, epoch, now_us))
+        self._write(self._encode(OpenLine(gateway_id, epoch, now_us)) + b"\n")
 
     @property
     def ok(self) -> bool:
         return self.trouble is None
 
-    def write_now(self, line: ReserveLine | OpenLine) -> bool:
-        """On disk (as far as the kernel is concerned) when this returns True: before a call leaves the house."""
-        if self._lines:
-            self.flush()
-        return self._write(self._encode(line) + b"\n")
-
     def write_soon(self, line: CallLine) -> None:
         """Written at the end of this turn of the loop, together with the others of the turn."""
         self._lines.append(self._encode(line))
         if not self._flush_planned:
-            self._flush_planned = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            self._plan_flush()
+
+    def write_then(self, line: ReserveLine, then: Callable[[bool], None]) -> None:
+        """Written with the others of this turn; `then(True)` once it is with the kernel, before the call leaves the house."""
+        self._lines.append(self._encode(line))
+        self._then.append(then)
+        if not self._flush_planned:
+            self._plan_flush()
+
+    def _plan_flush(self) -> None:
+        self._flush_planned = True
+        asyncio.get_running_loop().call_soon(self.flush)
 
     def flush(self) -> None:
+        """One write for all lines of a turn; then the calls that waited for it go on."""
         self._flush_planned = False
-        if not self._lines:
-            return
-        block = b"\n".join(self._lines) + b"\n"
-        self._lines.clear()
-        self._write(block)
+        if self._lines:
+            self._lines.append(b"")
+            block = b"\n".join(self._lines)
+            self._lines.clear()
+            written = self._write(block)
+            waiting, self._then = self._then, []
+            for then in waiting:
+                then(written)
 
     def retry(self) -> None:
         """Try to write what waits; called once a second while in trouble."""
@@ -98,8 +108,11 @@ class Journal:
         return True
 
     def _keep(self, block: bytes, *, partial: bool) -> None:
-        """A reservation that never reached the file is not kept: its call is refused."""
-        if not partial and block.startswith(b'{"t":"reserve"'):
+        """Reservations that never reached the file are not kept: their calls are refused. One begun must be completed."""
+        lines = block.splitlines(keepends=True)
+        kept = [line for line in lines[partial:] if not line.startswith(b'{"t":"reserve"')]
+        block = b"".join(lines[:partial] + kept)
+        if not block:
             return
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(block)

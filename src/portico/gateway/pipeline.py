@@ -4,7 +4,7 @@ import time
 from math import ceil
 
 from portico.domains.usage.model import Verdict
-from portico.gateway.admit import admit, output_bound
+from portico.gateway.admit import admit, output_bound, reserve_line
 from portico.gateway.cache import KeptAnswer
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
 from portico.gateway.dialects import openai
@@ -12,7 +12,7 @@ from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
 from portico.gateway.identify import identify
 from portico.gateway.record import Marks
-from portico.gateway.refusals import BodyTooLarge, MalformedRequest, NotReady, envelope
+from portico.gateway.refusals import BodyTooLarge, MalformedRequest, NotReady, RecordUnavailable, envelope
 from portico.gateway.relay import STOPPED, Relay
 from portico.gateway.route import route
 from portico.gateway.settle import settle_cached, settle_call, settle_refused
@@ -82,8 +82,9 @@ class GovernedCall:
         raw.body = body
         # Time spent waiting for the client's bytes is not ours.
         arrived_ns = self.exchange.connection.received_ns
-        self._marks.identified += max(arrived_ns - raw.began_ns, 0)
-        raw.began_ns = max(arrived_ns, raw.began_ns)
+        if arrived_ns > self._marks.identified:
+            raw.began_ns += arrived_ns - self._marks.identified
+            self._marks.identified = arrived_ns
         try:
             if raw.dialect == "openai":
                 self._read_model_call(body)
@@ -154,7 +155,22 @@ class GovernedCall:
             relay.keep_whole_body()
         self._relay = relay
         self._forward = relay.forward = Forward(gate, routed, relay)
-        self._forward.start()
+        if admitted.holds:
+            gate.journal.write_then(reserve_line(admitted, gate.view.version), self._recorded)
+            admitted.journaled = True
+        else:
+            self._forward.start()
+
+    def _recorded(self, written: bool) -> None:
+        """The reservation is in the journal, so the call may leave."""
+        if self._done or self._forward is None:
+            return
+        try:
+            if not written:
+                raise RecordUnavailable(self._gate.journal.trouble or "the journal cannot be written")
+            self._forward.start()
+        except Refusal as refusal:
+            self._refuse(refusal)
 
     def _prepare_model_call(self, admitted: AdmittedCall, relay: Relay) -> None:
         raw = self.raw

@@ -34,10 +34,10 @@ class Outcome:
     refusal: Refusal | None
 
 
-def kind_of(raw: RawCall, admitted: AdmittedCall | None) -> str:
-    if admitted is not None:
-        return admitted.service.entry.kind
-    return "model" if raw.dialect == "openai" else "http"
+def kind_of(known: KnownCall) -> str:
+    if known.service is not None:
+        return known.service.entry.kind
+    return "model" if known.raw.dialect == "openai" else "http"
 
 
 def charges_of(holds: list[Hold]) -> tuple[Charge, ...]:
@@ -45,16 +45,18 @@ def charges_of(holds: list[Hold]) -> tuple[Charge, ...]:
 
 
 def added_us(raw: RawCall, relay: Relay, now_ns: int) -> int:
-    """Our part of the time: until the request left and after the last byte came, less the wait for a new connection."""
+    """Our part of the time: all but what was spent on connecting, on waiting for the service and on pauses between tries."""
     forward = relay.forward
-    if not forward.sent_ns:
-        return (now_ns - raw.began_ns) // 1000
-    after_ns = now_ns - relay.last_data_ns if relay.last_data_ns else 0
-    return max(forward.sent_ns - raw.began_ns - forward.connecting_ns + after_ns, 0) // 1000
+    returned_ns = relay.last_data_ns or now_ns
+    away_ns = forward.away_ns + (returned_ns - forward.left_ns if forward.left_ns else 0)
+    return max(now_ns - raw.began_ns - away_ns, 0) // 1000
 
 
 def stages_of(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> tuple[Stage, ...]:
+    """Times of the stages it went through; the last one takes what is left."""
     began = raw.began_ns
+    if relay is not None and relay.last_data_ns:
+        return _all_stages(began, marks, relay, now_ns)
     ends = [marks.identified, marks.admitted, marks.routed]
     if relay is not None:
         ends += [relay.first_byte_ns, relay.last_data_ns, now_ns]
@@ -67,6 +69,21 @@ def stages_of(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> t
         stages.append(Stage(name, (start - began) // 1000, (end - start) // 1000))
         start = end
     return tuple(stages)
+
+
+def _all_stages(began: int, marks: Marks, relay: Relay, now_ns: int) -> tuple[Stage, ...]:
+    """The common case, written out: this runs for every call."""
+    identified, admitted = (marks.identified - began) // 1000, (marks.admitted - began) // 1000
+    routed, first = (marks.routed - began) // 1000, (relay.first_byte_ns - began) // 1000
+    last, end = (relay.last_data_ns - began) // 1000, (now_ns - began) // 1000
+    return (
+        Stage("identify", 0, identified),
+        Stage("admit", identified, admitted - identified),
+        Stage("route", admitted, routed - admitted),
+        Stage("forward", routed, first - routed),
+        Stage("relay", first, last - first),
+        Stage("settle", last, end - last),
+    )
 
 
 def answered_line(
@@ -131,7 +148,7 @@ def unsent_line(
 ) -> CallLine:
     """The record of a call that Portico answered by itself; all of its time is ours."""
     raw, who = known.raw, known.who
-    entry = None if admitted is None else admitted.service.entry
+    entry = None if known.service is None else known.service.entry
     return CallLine(
         id=raw.id,
         at_us=raw.began_us,
@@ -142,7 +159,7 @@ def unsent_line(
         principal_name=who.name,
         service_id="" if entry is None else entry.id,
         service=raw.name if entry is None else entry.name,
-        service_kind=kind_of(raw, admitted),
+        service_kind=kind_of(known),
         dialect=raw.dialect,
         method=raw.head.method.decode(),
         path=raw.head.path.decode("latin-1"),
@@ -156,8 +173,8 @@ def unsent_line(
         model=raw.model,
         reserved_microusd=admitted.bound.money_microusd if admitted is not None and admitted.holds else 0,
         bytes_in=len(raw.body or b""),
-        # What was held is released, and the journal says so: its reservation line must not lapse.
-        charges=() if admitted is None else charges_of(admitted.holds),
+        # When a reservation is in the journal, its release has to be as well, or it would lapse.
+        charges=charges_of(admitted.holds) if admitted is not None and admitted.journaled else (),
         stages=stages,
         address=raw.address,
     )

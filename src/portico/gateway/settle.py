@@ -25,7 +25,7 @@ def settle_refused(
     if admitted is not None:
         release(admitted.holds)
     row = refusal.row
-    gate.stats.count("refused", kind_of(raw, admitted), row.status)
+    gate.stats.count("refused", "none" if known is None else kind_of(known), row.status)
     if known is None:
         return
     now_ns = time.perf_counter_ns()

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import orjson
+from msgspec import UNSET, UnsetType
 
 from portico.gateway.call import Usage
 from portico.gateway.refusals import MalformedJson
@@ -26,21 +27,22 @@ class Ask(msgspec.Struct):
     model: str
     stream: bool | None = None
     n: int | None = None
-    max_tokens: int | None = None
+    max_tokens: int | UnsetType | None = UNSET
     max_completion_tokens: int | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: _StreamOptions | UnsetType | None = UNSET
 
     @property
     def output_max(self) -> int | None:
         """The caller's own bound. When both are given, the service may follow either, so the larger one counts."""
         first, second = self.max_tokens, self.max_completion_tokens
-        if first is None or second is None:
-            return second if first is None else first
-        return max(first, second)
+        if first is None or first is UNSET:
+            return second
+        return first if second is None else max(first, second)
 
     @property
     def wants_usage(self) -> bool:
-        return self.stream_options is not None and self.stream_options.include_usage is True
+        options = self.stream_options
+        return options is not None and options is not UNSET and options.include_usage is True
 
 
 _decode_ask = msgspec.json.Decoder(Ask).decode
@@ -55,6 +57,8 @@ def read_ask(body: bytes) -> Ask:
         raise InvalidInput(field, str(error).split(" - at")[0]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedJson(f"The body is not valid JSON: {error}.") from error
+    except RecursionError as error:
+        raise MalformedJson("The body is nested too deeply.") from error
     if not ask.model or len(ask.model) > 200:
         raise InvalidInput("model", "must be a model's name")
     if ask.n is not None and not 1 <= ask.n <= MOST_CHOICES:
@@ -72,22 +76,30 @@ def with_additions(body: bytes, ask: Ask, *, output_bound: int | None) -> bytes:
     Streams are asked to report their usage, because otherwise it would have to be guessed.
     """
     additions: dict[str, Any] = {}
+    # A field given as null stands in the body already, and of two with one name most services follow the last.
+    stands_already = False
     if output_bound is not None and ask.output_max is None:
         additions["max_tokens"] = output_bound
+        stands_already = ask.max_tokens is None
     if ask.stream and not ask.wants_usage:
-        if ask.stream_options is not None:
-            return _rewritten(body, additions)
         additions["stream_options"] = {"include_usage": True}
+        stands_already = stands_already or ask.stream_options is not UNSET
     if not additions:
         return body
+    if stands_already:
+        return _rewritten(body, additions)
     start = body.index(b"{") + 1
     return body[:start] + orjson.dumps(additions)[1:-1] + b"," + body[start:]
 
 
 def _rewritten(body: bytes, additions: dict[str, Any]) -> bytes:
-    """The rare case of stream_options without include_usage, which cannot be spliced."""
-    whole = orjson.loads(body)
-    whole["stream_options"] = {**whole["stream_options"], "include_usage": True}
+    """The rare case that cannot be spliced."""
+    try:
+        whole = orjson.loads(body)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise MalformedJson(f"The body is not valid JSON: {error}.") from error
+    if "stream_options" in additions:
+        additions["stream_options"] = {**(whole.get("stream_options") or {}), **additions["stream_options"]}
     return orjson.dumps({**whole, **additions})
 
 
@@ -109,6 +121,8 @@ class _Chunk(msgspec.Struct):
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 MOST_METERED_BYTES = 16 * 1024 * 1024
+# What a service may answer instead of JSON that we can read; it is passed on all the same.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def estimate_tokens(size_bytes: int) -> int:
@@ -139,7 +153,7 @@ class AnswerMeter:
         if complete and self._size <= MOST_METERED_BYTES:
             try:
                 found = _decode_answer(self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)).usage
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNREADABLE:
                 found = None
             if found is not None:
                 return _as_usage(found)
@@ -182,7 +196,7 @@ class StreamMeter:
             return True
         try:
             parsed = _decode_chunk(event.partition(b"data:")[2].strip())
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return True
         if parsed.usage is None:
             return True

@@ -1,5 +1,7 @@
 """Rate buckets: the generic cell rate algorithm, one number per bucket."""
 
+from math import floor
+
 
 class RateBucket:
     """`rate` events per `per_s` seconds, at most `burst` at once; time is monotonic seconds.
@@ -38,7 +40,7 @@ class RateBucket:
         ahead_s = self.tat - now_s
         if ahead_s <= 0:
             return self.burst
-        return max(0, int((self.tolerance_s - ahead_s) / self.interval_s + 1e-9) + 1)
+        return max(0, floor((self.tolerance_s - ahead_s) / self.interval_s + 1e-9) + 1)
 
     def full_in_s(self, now_s: float) -> float:
         """Seconds until the whole burst is available again."""

@@ -78,10 +78,10 @@ def service(name: str, *urls: str, **changes: Any) -> ServiceEntry:
     return msgspec.structs.replace(entry, **changes)
 
 
-def model(url: str, **changes: Any) -> ServiceEntry:
+def model(url: str, name_: str = "llm", **changes: Any) -> ServiceEntry:
     """A model service: 1 µUSD for a token in, 2 µUSD for a token out."""
     terms = {"kind": "model", "models": ("m",), "price": PriceEntry(1_000_000, 2_000_000, 0), "max_output_tokens": 100}
-    return service("llm", url, **{**terms, **changes})
+    return service(name_, url, **{**terms, **changes})
 
 
 def ask_body(**fields: Any) -> bytes:

@@ -120,6 +120,7 @@ class Forward:
             if not only.admits(now):
                 raise breaker_open(self._routed.admitted.service, [only], now)
             self._breaker = only
+            self._is_probe = only.state == "half_open"
             return targets[0]
         start = self.attempts % len(targets)
         for target in (*targets[start:], *targets[:start]):

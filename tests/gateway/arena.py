@@ -82,36 +82,16 @@ class CountingService:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
-        request: h11.Request | None = None
-        body = b""
         try:
-            while True:
-                event = connection.next_event()
-                if event is h11.NEED_DATA:
-                    data = await reader.read(1 << 16)
-                    connection.receive_data(data)
-                    if not data:
-                        break
-                elif isinstance(event, h11.Request):
-                    request, body = event, b""
-                elif isinstance(event, h11.Data):
-                    body += bytes(event.data)
-                elif isinstance(event, h11.EndOfMessage) and request is not None:
-                    self._note(request, body)
-                    writer.write(
-                        connection.send(h11.Response(status_code=200, headers=[("Content-Length", "2")])) or b""
-                    )
-                    if request.method != b"HEAD":
-                        writer.write(connection.send(h11.Data(data=b"ok")) or b"")
-                    writer.write(connection.send(h11.EndOfMessage()) or b"")
-                    if connection.our_state is h11.MUST_CLOSE:
-                        break
-                    connection.start_next_cycle()
-                elif isinstance(event, h11.ConnectionClosed):
+            while request := await _next_request(connection, reader):
+                self._note(*request)
+                writer.write(_ok(connection, with_body=request[0].method != b"HEAD"))
+                if connection.our_state is h11.MUST_CLOSE:
                     break
+                connection.start_next_cycle()
         except h11.RemoteProtocolError as error:
             # A request that ends early is how a proxy says that its client broke off.
-            if "peer unexpectedly closed" not in str(error) and "incomplete" not in str(error):
+            if not str(error).startswith("peer "):
                 self.unreadable.append(str(error))
         except ConnectionError:
             pass
@@ -123,6 +103,29 @@ class CountingService:
         mark = _MARK.match(target)
         if mark is not None:
             self.seen[int(mark[1])].append(Seen(request.method.decode(), target[mark.end(1) :], body))
+
+
+async def _next_request(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes] | None:
+    request: h11.Request | None = None
+    body = b""
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(1 << 16))
+        elif isinstance(event, h11.Request):
+            request = event
+        elif isinstance(event, h11.Data):
+            body += bytes(event.data)
+        elif isinstance(event, h11.EndOfMessage) and request is not None:
+            return request, body
+        else:
+            return None
+
+
+def _ok(connection: h11.Connection, *, with_body: bool) -> bytes:
+    events: list[h11.Event] = [h11.Response(status_code=200, headers=[("Content-Length", "2")])]
+    events += [h11.Data(data=b"ok")] if with_body else []
+    return b"".join(connection.send(event) or b"" for event in (*events, h11.EndOfMessage()))
 
 
 class Arena:

@@ -24,7 +24,9 @@ def opened(clock: Clock) -> Breaker:
     return breaker
 
 
-@pytest.mark.parametrize(("good", "failed", "state"), [(0, 9, "closed"), (0, 10, "open"), (5, 5, "open"), (6, 5, "closed"), (50, 50, "open")])
+@pytest.mark.parametrize(
+    ("good", "failed", "state"), [(0, 9, "closed"), (0, 10, "open"), (5, 5, "open"), (6, 5, "closed"), (50, 50, "open")]
+)
 def test_it_opens_when_half_of_enough_calls_failed(good: int, failed: int, state: str) -> None:
     breaker = Breaker()
     for _ in range(good):

@@ -36,46 +36,51 @@ def usage(tokens_in: int, tokens_out: int) -> bytes:
     return event(choices=[], usage={"prompt_tokens": tokens_in, "completion_tokens": tokens_out})
 
 
+# Written as they are, and then the connection goes on or ends.
+GO_ON = {
+    "good": chat_answer(5, 10),
+    "slow": chat_answer(7, 20),
+    "error": terms.answer(b'{"error":{}}', "500 Internal Server Error"),
+    "bad request": terms.answer(b'{"error":{}}', "400 Bad Request"),
+    "stream": b"".join(
+        [SSE_HEAD, chunk(word()) * 9, chunk(usage(5, 9)), chunk(b"data: [DONE]\n\n"), b"0\r\n\r\n"],
+    ),
+}
+DIE = {
+    "dies": b"",
+    "dies in the head": b"HTTP/1.1 200 OK\r\nContent-",
+    "dies in the body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{",
+    "stream dies": SSE_HEAD + chunk(word()) * 2,
+}
+
+
 async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A model that ends each call as its `user` field says."""
     while True:
         request = await read_request(reader)
-        ask = msgspec.json.decode(request.partition(b"\r\n\r\n")[2])
-        match ask["user"]:
-            case "good":
-                writer.write(chat_answer(5, 10))
-            case "slow":
-                await asyncio.sleep(random.random() * 0.05)
-                writer.write(chat_answer(7, 20))
-            case "error":
-                writer.write(terms.answer(b'{"error":{}}', "500 Internal Server Error"))
-            case "bad request":
-                writer.write(terms.answer(b'{"error":{}}', "400 Bad Request"))
-            case "dies":
-                return
-            case "dies in the head":
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-")
-                return
-            case "dies in the body":
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
-                return
-            case "silent":
-                await reader.read(-1)
-                return
-            case "stream":
-                writer.write(SSE_HEAD + b"".join(chunk(word()) for _ in range(9)) + chunk(usage(5, 9)))
-                writer.write(chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
-            case "stream dies":
-                writer.write(SSE_HEAD + chunk(word()) + chunk(word()))
-                await asyncio.sleep(0.02)
-                return
-            case "endless stream":
-                writer.write(SSE_HEAD)
-                while not writer.is_closing():
-                    writer.write(chunk(word()))
-                    await writer.drain()
-                    await asyncio.sleep(0.01)
-                return
+        how = msgspec.json.decode(request.partition(b"\r\n\r\n")[2])["user"]
+        if how == "slow":
+            await asyncio.sleep(random.random() * 0.05)
+        if how in GO_ON:
+            writer.write(GO_ON[how])
+        elif how in DIE:
+            writer.write(DIE[how])
+            await asyncio.sleep(0.02)
+            return
+        elif how == "silent":
+            await reader.read(-1)
+            return
+        else:
+            await _stream_without_end(writer)
+            return
+
+
+async def _stream_without_end(writer: asyncio.StreamWriter) -> None:
+    writer.write(SSE_HEAD)
+    while not writer.is_closing():
+        writer.write(chunk(word()))
+        await writer.drain()
+        await asyncio.sleep(0.01)
 
 
 class Watch:
@@ -86,7 +91,6 @@ class Watch:
         self.settled: Counter[int] = Counter()
         self._keep: list[list[Hold]] = []
         monkeypatch.setattr("portico.gateway.admit.reserve", self._reserve)
-        monkeypatch.setattr("portico.gateway.admit.release", self._release)
         monkeypatch.setattr("portico.gateway.settle.settle", self._settle)
         monkeypatch.setattr("portico.gateway.settle.release", self._release)
 
@@ -94,8 +98,8 @@ class Watch:
         self.changes += 1
         for hold in holds:
             account = hold.account
-            assert 0 <= account.held
-            assert 0 <= account.used
+            assert account.held >= 0
+            assert account.used >= 0
             assert account.used + account.held <= account.limit
             self.highest = max(self.highest, account.used + account.held)
 

@@ -1,6 +1,7 @@
 """Model calls: what is read, what is added, what travels untouched, and what the client gets back."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import msgspec
@@ -18,7 +19,10 @@ USAGE = b'"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}'
 
 
 def events(ending: bytes, *, usage_in_last: bool = False) -> list[bytes]:
-    words = [b'data: {"choices":[{"delta":{"content":"%b"}}],"usage":null}' % word for word in (b"a", b"b\\n\\n", "ü".encode())]
+    words = [
+        b'data: {"choices":[{"delta":{"content":"%b"}}],"usage":null}' % word
+        for word in (b"a", b"b\\n\\n", "ü".encode())
+    ]
     if usage_in_last:
         words.append(b'data: {"choices":[{"delta":{},"finish_reason":"stop"}],%b}' % USAGE)
     else:
@@ -68,7 +72,7 @@ def test_words_are_never_lost_or_changed(words: list[str], cuts: list[int], endi
     stream = b"".join(b"data: " + msgspec.json.encode({"choices": [{"delta": word}]}) + ending for word in words)
     meter = StreamMeter(10, hide_usage=hide)
     places = sorted({min(cut, len(stream)) for cut in cuts} | {0, len(stream)})
-    got = b"".join(meter.feed(stream[a:b]) for a, b in zip(places, places[1:], strict=False)) + meter.finish()
+    got = b"".join(meter.feed(stream[a:b]) for a, b in itertools.pairwise(places)) + meter.finish()
     assert got == stream
     assert meter.usage(complete=False).tokens_out == len(words)
 
@@ -141,7 +145,9 @@ async def test_with_a_budget_an_unbounded_call_is_bounded_and_nothing_else_chang
 
 
 @pytest.mark.req("N3")
-@pytest.mark.parametrize("null", [b'"max_tokens": null', b'"max_tok\\u0065ns": null', b'"max_tokens":5,"max_tokens":null'])
+@pytest.mark.parametrize(
+    "null", [b'"max_tokens": null', b'"max_tok\\u0065ns": null', b'"max_tokens":5,"max_tokens":null']
+)
 async def test_saying_null_is_no_way_around_the_bound(build: Builder, null: bytes) -> None:
     """Spliced in before a null of the caller, ours would be overridden by services that follow the last of two."""
     upstream = await build.upstream(chat_answer())
@@ -190,7 +196,10 @@ async def test_ids_are_kept_and_handed_on(build: Builder) -> None:
 
 
 async def test_the_models_list_holds_what_the_caller_may_use(build: Builder) -> None:
-    open_, hidden = model("http://127.0.0.1:9"), model("http://127.0.0.1:9", id="svc_h", name_="h", models=("secret",), restricted=True)
+    open_, hidden = (
+        model("http://127.0.0.1:9"),
+        model("http://127.0.0.1:9", id="svc_h", name_="h", models=("secret",), restricted=True),
+    )
     house = await build.house(open_, hidden)
     async with house.client() as client:
         for _ in range(2):

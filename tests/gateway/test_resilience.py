@@ -88,7 +88,9 @@ async def test_the_breaker_opens_probes_once_and_recovers(build: Builder, monkey
     # A minute later: of many at once exactly one is let through.
     house.gate.breakers["end_echo_0"].since -= 60
     healthy, connections = True, upstream.connections
-    statuses = Counter([(each.status) for each in await asyncio.gather(*(house.ask("GET", "/svc/echo/x") for _ in range(20)))])
+    statuses = Counter(
+        [(each.status) for each in await asyncio.gather(*(house.ask("GET", "/svc/echo/x") for _ in range(20)))]
+    )
     assert statuses == {200: 1, 503: 19}
     assert upstream.connections <= connections + 1
     [report] = house.gate.status().breakers
@@ -161,7 +163,9 @@ async def test_the_services_own_credential_is_sent_in_place_of_the_callers(build
     upstream = await build.upstream(answer(b"ok"))
     bearer = CredentialEntry("Authorization", "Bearer {secret}", sealer.seal("sk-upstream", "ctx"), "ctx")
     own = CredentialEntry("X-Service-Key", "{secret}", sealer.seal("own-key", "ctx"), "ctx")
-    house = await build.house(service("echo", upstream.url, credential=bearer), service("other", upstream.url, credential=own))
+    house = await build.house(
+        service("echo", upstream.url, credential=bearer), service("other", upstream.url, credential=own)
+    )
     assert (await house.ask("GET", "/svc/echo/x")).status == 200
     assert (await house.ask("GET", "/svc/other/x", headers="x-service-key: mine\r\nCookie: a=b\r\n")).status == 200
     first, second = upstream.requests
@@ -223,7 +227,9 @@ async def test_one_forbidden_address_among_several_is_enough(build: Builder, mon
 async def test_a_cached_answer_is_given_again_within_its_org_alone(build: Builder) -> None:
     other_secret = "pk_22222222_" + "o" * 43
     keys = (terms.key(), terms.key(other_secret, id="key_2", org_id="org_OTHER"))
-    upstream = await build.upstream(*(answer(b"%d" % index, "200 OK", "X-Kept: 1", "Connection: X-Hop") for index in range(9)))
+    upstream = await build.upstream(
+        *(answer(b"%d" % index, "200 OK", "X-Kept: 1", "Connection: X-Hop") for index in range(9))
+    )
     mine = service("echo", upstream.url, cache_ttl_s=60)
     theirs = service("echo", upstream.url, id="svc_theirs", org_id="org_OTHER", cache_ttl_s=60)
     first = terms.snapshot(mine, theirs, keys=keys)
@@ -243,7 +249,9 @@ async def test_a_cached_answer_is_given_again_within_its_org_alone(build: Builde
     assert [call.cached for call in calls].count(True) == 2
 
 
-@pytest.mark.parametrize("header", ["Cache-Control: no-store", "Cache-Control: private", "Set-Cookie: a=b", "Vary: Cookie"])
+@pytest.mark.parametrize(
+    "header", ["Cache-Control: no-store", "Cache-Control: private", "Set-Cookie: a=b", "Vary: Cookie"]
+)
 async def test_what_a_service_does_not_want_kept_is_not_kept(build: Builder, header: str) -> None:
     upstream = await build.upstream(answer(b"0", "200 OK", header), answer(b"1"))
     house = await build.in_front_of(upstream, cache_ttl_s=60)
@@ -260,7 +268,11 @@ async def test_a_repeated_call_happens_once(build: Builder) -> None:
     got = await house.ask("POST", "/svc/echo/pay", b"10", headers=once)
     assert (got.status, got.json["error"]["code"]) == (409, "E9503")
     first, again = await running, await house.ask("POST", "/svc/echo/pay", b"10", headers=once)
-    assert (again.status, again.body, again.headers["x-receipt"]) == (first.status, first.body, "7") == (201, b"paid 0", "7")
+    assert (
+        (again.status, again.body, again.headers["x-receipt"])
+        == (first.status, first.body, "7")
+        == (201, b"paid 0", "7")
+    )
     assert again.headers["x-portico-replayed"] == "hit"
     assert first.headers["x-portico-call"] != again.headers["x-portico-call"]
     got = await house.ask("POST", "/svc/echo/pay", b"20", headers=once)

@@ -171,6 +171,8 @@ class GovernedCall:
             self._forward.start()
         except Refusal as refusal:
             self._refuse(refusal)
+        except Exception:  # noqa: BLE001  (the relay: other calls wait for the same write and must not fail with this one)
+            self.exchange.connection.fail()
 
     def _prepare_model_call(self, admitted: AdmittedCall, relay: Relay) -> None:
         raw = self.raw

@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade_seen(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError:
-            self._failed_inside()
+            self.fail()
         except httptools.HttpParserError as error:
             self._malformed(error)
         else:
@@ -324,7 +324,7 @@ class Connection(asyncio.Protocol):
                     self._resume()
                 self._exchanges[0].begin()
         except Exception:  # noqa: BLE001  (the door: what fails here must not be told to the service's connection)
-            self._failed_inside()
+            self.fail()
         finally:
             self._advancing = False
 
@@ -361,8 +361,8 @@ class Connection(asyncio.Protocol):
             if len(exchange.early_tunnel_data) > MOST_EARLY_BYTES:
                 self.abort()
 
-    def _failed_inside(self) -> None:
-        """A fault of ours: said once in the log, and to the client if it has not heard anything yet."""
+    def fail(self) -> None:
+        """Called while an exception is handled that is a fault of ours: it is logged, and the client is told if it can be."""
         log.exception("gateway.fault")
         if not self._exchanges or (self._exchanges[0].active and not self._exchanges[0].answer_started):
             self.transport.write(self._door.refuse_head(self, "INTERNAL", "Something went wrong inside Portico."))

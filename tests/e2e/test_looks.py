@@ -1,0 +1,102 @@
+"""Every page, light and dark, wide and narrow: accessible, within the content security policy, and without a sideways scroll."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, ViewportSize
+
+from tests.e2e.conftest import ROOT, NewContext, sign_in
+from tests.e2e.house import OWNER, House
+from tests.e2e.pages import (
+    Analytics,
+    Audit,
+    Base,
+    Budgets,
+    Call,
+    Calls,
+    Home,
+    Keys,
+    Members,
+    Orgs,
+    Register,
+    Secrets,
+    Service,
+    Services,
+    Settings,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+SCREENSHOTS = ROOT / "test-artefacts" / "screenshots"
+DESK, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=780)
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+_RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
+
+
+@cache
+def axe() -> str:
+    return AXE.read_text()
+
+
+def complaints(page: Page) -> list[str]:
+    """What axe finds on the page as it stands, one line for each element."""
+    # Evaluated by the debugger rather than put into the page, whose policy allows no script of ours.
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe())
+    found: list[dict[str, Any]] = page.evaluate("rules => axe.run(document, rules).then(it => it.violations)", _RULES)
+    return [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in found
+        for node in violation["nodes"]
+    ]
+
+
+def open_pages(page: Page, house: House) -> Iterator[tuple[str, Base]]:
+    """Each page of the client in turn, settled."""
+    with house.owner() as owner:
+        refused = owner.get("/calls", verdict="refused")["items"][0]["id"]
+        streamed = next(call["id"] for call in owner.get("/calls", page_size=50)["items"] if call["streamed"])
+        key = owner.get("/keys", q="support-bot")["items"][0]["id"]
+    simple: list[type[Base]] = [Home, Services, Register, Calls, Analytics, Members, Secrets, Orgs]
+    for kind in simple:
+        yield kind.__name__.lower(), kind(page).open()
+    yield "connect", Home(page).open("?connect=1")
+    yield "service-http", Service(page, "inventory").open()
+    yield "service-model", Service(page, "summariser").open()
+    yield "call-streamed", Call(page, streamed).open()
+    yield "call-refused", Call(page, refused).open()
+    yield "keys", Keys(page).open()
+    yield "key", Keys(page).open(f"?open={key}")
+    yield "key-new", Keys(page).open("?new=1")
+    yield "budgets", Budgets(page).open()
+    yield "limits", Budgets(page).open("?tab=limits")
+    yield "budget-new", Budgets(page).open("?new=1")
+    yield "audit", Audit(page).open()
+    for tab in ("platform", "org", "profile", "appearance"):
+        yield f"settings-{tab}", Settings(page).open(f"?tab={tab}")
+
+
+def shoot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+@pytest.mark.req("SP14")
+def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(house: House, new_context: NewContext) -> None:
+    page = sign_in(new_context(reduced_motion="reduce"), OWNER).new_page()
+    wrong: dict[str, list[str]] = {}
+    for name, opened in open_pages(page, house):
+        for theme in ("light", "dark"):
+            opened.choose_theme(theme)
+            shoot(page, f"{name}-{theme}")
+            if found := complaints(page):
+                wrong[f"{name}, {theme}"] = found
+        opened.choose_theme("light")
+        page.set_viewport_size(PHONE)
+        shoot(page, f"{name}-phone")
+        if opened.sideways() > 0:
+            wrong[f"{name}, phone"] = [f"{opened.sideways()} px too wide"]
+        page.set_viewport_size(DESK)
+    assert wrong == {}

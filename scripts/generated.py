@@ -1,5 +1,6 @@
-"""The parts of the documents that are made from the code: `python -m scripts.generated --write | --check`."""
+"""The documents, or parts of them, that are made from the code: `python -m scripts.generated --write | --check`."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
@@ -8,8 +9,15 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from typer.main import get_command
 
+from portico.api.app import create_app
 from portico.api.reference import error_table
 from portico.cli.main import app
+from portico.kernel.clock import SystemClock
+from portico.platform.bus import LocalBus
+from portico.platform.cache import ReadCache
+from portico.platform.crypto import KeyRing, Sealer
+from portico.platform.db import Database
+from portico.platform.deps import Deps
 from portico.platform.settings import Sealed, Settings, env_name
 
 ROOT = Path(__file__).parent.parent
@@ -139,10 +147,24 @@ def _command_section(path: tuple[str, ...], command: Any) -> list[str]:
     return [*lines, ""] if arguments or options else lines
 
 
+# --- the API ----------------------------------------------------------------------------------------------------------
+
+
+def api_document() -> str:
+    """The OpenAPI document as `/openapi.json` serves it. Nothing is opened for it: no database, no file, no port."""
+    settings, bus, clock, keys = Settings(), LocalBus(), SystemClock(), KeyRing(bytes(32))
+    database = Database(settings.database, Path("unused"), bus, clock, b"")
+    deps = Deps(
+        db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache(bus)
+    )
+    return json.dumps(create_app(deps).openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_reference,
     "docs/reference/cli.md": cli_reference,
     "docs/reference/errors.md": error_table,
+    "web/openapi.json": api_document,
 }
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, text
 import portico.domains
 from portico.kernel.clock import ManualClock
 from portico.platform.bus import LocalBus
+from portico.platform.cache import ReadCache
 from portico.platform.crypto import Sealer, open_key_ring
 from portico.platform.db import Database, metadata, open_database
 from portico.platform.deps import Deps
@@ -141,7 +142,9 @@ async def deps(engine_url: str, settings: Settings, clock: ManualClock) -> Async
     database = open_database(settings, bus, clock)
     if database.engine_name == "postgresql":
         await _empty_tables(database)
-    yield Deps(db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings)
+    yield Deps(
+        db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache(bus)
+    )
     await database.close()
 
 

@@ -39,6 +39,7 @@ async def open_deps(settings: Settings) -> AsyncIterator["Deps"]:
     """
     from portico.kernel.clock import SystemClock
     from portico.platform.bus import LocalBus
+    from portico.platform.cache import ReadCache
     from portico.platform.crypto import Sealer, open_key_ring
     from portico.platform.db import open_database
     from portico.platform.deps import Deps
@@ -48,7 +49,7 @@ async def open_deps(settings: Settings) -> AsyncIterator["Deps"]:
     database = open_database(settings, bus)
     try:
         await database.wait_until_up(settings.server.startup_wait_s)
-        yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings)
+        yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings, ReadCache(bus))
     finally:
         await database.close()
 

@@ -20,7 +20,7 @@ from portico.api.identify import API, Identify
 from portico.api.installation import Installation
 from portico.api.jobs import JobReports
 from portico.api.measures import Measure
-from portico.api.openapi import describe
+from portico.api.openapi import describe, operation_id
 from portico.api.parameters import KnownParameters, RoutePaths
 from portico.api.refused import RefusalTrail
 from portico.api.routers import domain_routers
@@ -47,6 +47,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         telemetry={
             "tracing": False,
             "metrics": False,
@@ -68,6 +69,7 @@ def _fill_state(app: FastAPI, deps: Deps, feed: GatewayReports | None, loaded: L
     app.state.installation = Installation(deps.clock.now(), loaded)
     app.state.database_health = DatabaseHealth(deps.db)
     app.state.metrics = Metrics()
+    app.state.metrics.watch_cache(deps.cache)
     watch_statements(deps.db.sqlalchemy, app.state.metrics.note_slow_statement)
     if feed is not None:
         app.state.metrics.watch_gateways(lambda: [(each.gateway_id, each.counters) for each in feed.statuses()])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from portico.kernel.clock import Clock
 from portico.platform.bus import Bus
+from portico.platform.cache import ReadCache
 from portico.platform.crypto import KeyRing, Sealer
 from portico.platform.db import Database, Tx
 from portico.platform.settings import Settings
@@ -18,6 +19,7 @@ class Deps:
     keys: KeyRing
     sealer: Sealer
     settings: Settings
+    cache: ReadCache
 
     def uow(self) -> AbstractAsyncContextManager[Tx]:
         """One write transaction."""

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from portico.platform.cache import ReadCache
 from portico.platform.settings import LogSettings, Sealed
 
 _MASK = "•••"
@@ -116,9 +117,29 @@ class Metrics:
         self.slow_statements.inc()
         logger("portico.database").warning("slow statement", statement=statement, took_s=round(took_s, 3))
 
+    def watch_cache(self, cache: ReadCache) -> None:
+        self.registry.register(_CacheNumbers(cache))
+
     def watch_gateways(self, read: Callable[[], Iterable[tuple[str, Mapping[str, float]]]]) -> None:
         """Export the counters that the gateways report, as `portico_gateway_*` with the gateway's id."""
         self.registry.register(_GatewayNumbers(read))
+
+
+class _CacheNumbers(Collector):
+    """`cache_hits_total` and `cache_misses_total` by family of reads."""
+
+    def __init__(self, cache: ReadCache) -> None:
+        self._cache = cache
+
+    def collect(self) -> Iterator[Metric]:
+        for name, counts in (("cache_hits", self._cache.hits), ("cache_misses", self._cache.misses)):
+            family = Metric(name, f"{name.replace('_', ' ')} of reads", "counter")
+            for kind, count in counts.items():
+                family.add_sample(f"{name}_total", {"family": kind}, count)
+            yield family
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())
 
 
 class _GatewayNumbers(Collector):

@@ -3,18 +3,18 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from portico.domains.hub.model import Credential, Method, Price, Service
+from portico.domains.hub.model import Credential, HttpMethod, Method, Price, Service
 from portico.kernel.errors import FieldError
 from portico.platform.egress import forbidden_address, metadata_host
 
 LAYERS = tuple(f"L{number:02d}" for number in range(1, 13))
-HTTP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+HTTP_METHODS: tuple[HttpMethod, ...] = get_args(HttpMethod)
 MAX_WEIGHT = 10_000
 MAX_METHODS = 100
 MAX_MODELS = 200

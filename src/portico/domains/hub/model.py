@@ -13,9 +13,14 @@ Visibility = Literal["org", "restricted"]
 VersionStatus = Literal["active", "deprecated"]
 Health = Literal["unknown", "healthy", "unhealthy"]
 ServiceStatus = Literal["healthy", "degraded", "unhealthy", "unknown"]
+BreakerState = Literal["closed", "open", "half_open", "recovering"]
+Sort = Literal["name", "-name", "created_at", "-created_at"]
+HttpMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 
 FAILURES_TO_UNHEALTHY = 3
 SUCCESSES_TO_HEALTHY = 2
+# How long lists and search results may be shown without reading them again, unless something is written.
+SUMMARY_TTL_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Method:
     """`path` may hold `{parameter}` parts; `parameters` is a JSON schema of an object."""
 
     name: str
-    http_method: str
+    http_method: HttpMethod
     path: str
     description: str
     parameters: dict[str, Any]
@@ -206,7 +211,7 @@ class BreakerReading(Protocol):
     @property
     def endpoint_id(self) -> str: ...
     @property
-    def state(self) -> str: ...
+    def state(self) -> BreakerState: ...
     @property
     def reason(self) -> str: ...
     @property

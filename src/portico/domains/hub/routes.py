@@ -3,18 +3,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from portico.domains.hub import breakers, health, invoke, leases, parts, search, service
-from portico.domains.hub.model import Lease, ServiceFilter, ServiceKind, ServiceStatus
+from portico.domains.hub.model import Lease, ServiceFilter, ServiceKind, ServiceStatus, Sort
 from portico.domains.hub.show import Showing, feed_of, prepare
 from portico.domains.hub.wire import (
     EndpointAsk,
     EndpointPatch,
-    FoundListWire,
-    FoundWire,
     InvokeAsk,
     InvokedWire,
     LeaseAsk,
     LeaseWire,
     ServiceAsk,
+    ServiceMatchListWire,
+    ServiceMatchWire,
     ServicePatch,
     ServiceWire,
     VersionAsk,
@@ -49,7 +49,7 @@ async def list_services(
     status: ServiceStatus | None = None,
     layer: Word = None,
     tag: Word = None,
-    sort: Annotated[str, Query(max_length=20)] = "name",
+    sort: Sort = "name",
 ) -> Listing[ServiceWire]:
     wanted = ServiceFilter(q, kind, status, layer, tag)
     return listing(await service.list_services(scope, wanted, sort, page, deps, show.gateways), show)
@@ -74,11 +74,13 @@ async def search_services(
     layer: Word = None,
     status: ServiceStatus | None = None,
     tag: Word = None,
-) -> FoundListWire:
+) -> ServiceMatchListWire:
     wanted = ServiceFilter(None, kind, status, layer, tag)
     found = await search.search_services(scope, q, threshold, max_results, wanted, deps, show.gateways)
-    items = [FoundWire(service=show(each.service), score=each.score, match_reason=each.match_reason) for each in found]
-    return FoundListWire(items=items)
+    items = [
+        ServiceMatchWire(service=show(each.service), score=each.score, match_reason=each.match_reason) for each in found
+    ]
+    return ServiceMatchListWire(items=items)
 
 
 @router.get("/{name}")

@@ -9,7 +9,15 @@ from portico.domains.events import public as events
 from portico.domains.hub import builtin, part_store, store
 from portico.domains.hub.checks import service_problems, url_problems
 from portico.domains.hub.errors import BuiltinReadOnly, ModelTaken, NameTaken
-from portico.domains.hub.model import Endpoint, Service, ServiceDraft, ServiceFilter, Version
+from portico.domains.hub.model import (
+    SUMMARY_TTL_S,
+    Endpoint,
+    Service,
+    ServiceDraft,
+    ServiceFilter,
+    Sort,
+    Version,
+)
 from portico.domains.vault import public as vault
 from portico.kernel import ids
 from portico.kernel.errors import Conflict, FieldError, InvalidFields, InvalidInput, NotFound, NotPermitted
@@ -19,7 +27,6 @@ from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx, from_micros, to_micros
 from portico.platform.deps import Deps
 
-SORTS = ("name", "-name", "created_at", "-created_at")
 MAX_SERVICES = 2000
 _ACTIONS = {
     events.declare(f"service.{past}.v1", "service_id", "name"): f"service.{verb}"
@@ -78,12 +85,34 @@ async def find_service(scope: OrgScope, name: str, deps: Deps) -> Service:
 
 
 async def list_services(
-    scope: OrgScope, wanted: ServiceFilter, sort: str, ask: PageAsk, deps: Deps, gateways: int | None = None
+    scope: OrgScope, wanted: ServiceFilter, sort: Sort, ask: PageAsk, deps: Deps, gateways: int | None = None
 ) -> Page[Service]:
     """Stored and built-in services in one order; `gateways` is how many are linked, None when nobody can tell."""
-    if sort not in SORTS:
-        raise InvalidInput("sort", f"must be one of {', '.join(SORTS)}")
     after = None if ask.cursor is None else _checked(ask.cursor.after, sort)
+    asked = (reader_of(scope), wanted, sort, ask, gateways)
+    return await deps.cache.read(
+        "services.list",
+        scope.org_id,
+        asked,
+        SUMMARY_TTL_S,
+        lambda: _page(scope, wanted, sort, ask, after, deps, gateways),
+    )
+
+
+def reader_of(scope: OrgScope) -> tuple[str, str, frozenset[str], tuple[tuple[str, str], ...]]:
+    """All of the caller that decides what is seen: two people share what is kept only when they see the same."""
+    return scope.scope, scope.actor.id, scope.permissions, scope.granted
+
+
+async def _page(
+    scope: OrgScope,
+    wanted: ServiceFilter,
+    sort: Sort,
+    ask: PageAsk,
+    after: tuple[str | int, str] | None,
+    deps: Deps,
+    gateways: int | None,
+) -> Page[Service]:
     async with deps.read() as tx:
         stored = await store.page_of_services(tx, scope, wanted, sort, _typed(after, sort), ask.page_size + 1)
         total = await store.count_services(tx, scope, wanted)
@@ -189,18 +218,18 @@ def _user(service: Service) -> vault.SecretUser:
     return vault.SecretUser(service.id, service.name, service.visibility == "restricted")
 
 
-def _key(service: Service, sort: str) -> tuple[str | int, str]:
+def _key(service: Service, sort: Sort) -> tuple[str | int, str]:
     return (to_micros(service.created_at) if sort.endswith("created_at") else service.name, service.id)
 
 
-def _checked(after: SortValues, sort: str) -> tuple[str | int, str]:
+def _checked(after: SortValues, sort: Sort) -> tuple[str | int, str]:
     wanted = int if sort.endswith("created_at") else str
     if len(after) == 2 and isinstance(after[0], wanted) and isinstance(after[1], str):
         return after[0], after[1]
     raise InvalidInput("cursor", "is not a cursor that this list gave out; start again without it")
 
 
-def _typed(after: tuple[str | int, str] | None, sort: str) -> tuple[Any, str] | None:
+def _typed(after: tuple[str | int, str] | None, sort: Sort) -> tuple[Any, str] | None:
     """With the moment as the store compares it."""
     if after is None or not sort.endswith("created_at"):
         return after

@@ -1,10 +1,12 @@
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from portico.domains.hub.model import (
+    BreakerState,
     Credential,
     Health,
+    HttpMethod,
     Method,
     Price,
     ServiceDraft,
@@ -37,7 +39,7 @@ class CredentialAsk(Ask):
 
 class MethodAsk(Ask):
     name: Word
-    http_method: Annotated[str, Field(max_length=10)] = "GET"
+    http_method: HttpMethod = "GET"
     path: Annotated[str, Field(max_length=500)]
     description: Text = ""
     parameters: Json = Field(default_factory=lambda: {"type": "object"})
@@ -76,7 +78,7 @@ class _Common(Ask):
 
 class ServiceAsk(_Common):
     name: Word
-    kind: ServiceKind
+    kind: Literal["http", "model"]
     scope: Word | None = None
     url: Url
 
@@ -128,7 +130,7 @@ class OwnerWire(Wire):
 
 
 class BreakerWire(Wire):
-    state: str
+    state: BreakerState
     reason: str
     since: Moment
     probe_at: Moment | None
@@ -156,7 +158,7 @@ class VersionWire(Wire):
 
 class MethodWire(Wire):
     name: str
-    http_method: str
+    http_method: HttpMethod
     path: str
     description: str
     parameters: Json
@@ -201,14 +203,14 @@ class ServiceWire(Wire):
     endpoint_url: str
 
 
-class FoundWire(Wire):
+class ServiceMatchWire(Wire):
     service: ServiceWire
     score: float
     match_reason: str
 
 
-class FoundListWire(Wire):
-    items: list[FoundWire]
+class ServiceMatchListWire(Wire):
+    items: list[ServiceMatchWire]
 
 
 class LeaseWire(Wire):

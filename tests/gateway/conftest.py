@@ -1,4 +1,5 @@
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,6 +15,17 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The gateway runs on uvloop, and transports differ between loops: so it is tested on that one."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def client_tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+@pytest.fixture(autouse=True)
+def shared_client_tls(client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading all certificate authorities anew takes longer than most of these tests, and none of them speaks TLS."""
+    monkeypatch.setattr("portico.gateway.gate._client_tls", lambda _: client_tls)
 
 
 @pytest.fixture

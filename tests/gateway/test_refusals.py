@@ -315,7 +315,7 @@ def limit(name: str, kind: str, rate: int, per_s: int = 60, **changes: object) -
 @pytest.mark.req("SP2", "SS25", "C9", "SS6")
 async def test_limits_are_nested_and_the_first_exhausted_one_answers(build: Builder) -> None:
     upstream = await build.upstream(answer(b"ok"))
-    limits = (limit("team", "scope", 4), limit("house", "org", 100))
+    limits = (limit("té\nam", "scope", 4), limit("house", "org", 100))
     house = await build.house(
         service("echo", upstream.url),
         snapshot={"limits": limits, "keys": (key(rate_limit_per_minute=3), key(SEC6, id="key_2"))},
@@ -333,7 +333,8 @@ async def test_limits_are_nested_and_the_first_exhausted_one_answers(build: Buil
     assert int(got.headers["retry-after"]) in {19, 20, 21}
     assert (await house.ask("GET", "/svc/echo/x", secret=SEC6)).status == 200
     got = await house.ask("GET", "/svc/echo/x", secret=SEC6)
-    assert "'team' of each scope" in got.json["message"]
+    assert "'té\\nam' of each scope" in got.json["message"]
+    assert got.headers["x-ratelimit-name"] == "t??am"
     assert got.json["error"]["retry_after_s"] == pytest.approx(15, abs=1)
 
 

@@ -292,6 +292,8 @@ class GovernedCall:
             headers += [
                 (b"X-RateLimit-Limit", b"%d" % refusal.rate),
                 (b"X-RateLimit-Remaining", b"0"),
+                # A person's words; a header holds only visible ASCII.
+                (b"X-RateLimit-Name", "".join(c if " " <= c <= "~" else "?" for c in refusal.limit).encode()),
                 (b"X-RateLimit-Reset", b"%d" % ceil(refusal.retry_after_s or 0)),
             ]
         if refusal.row.status == 401:

@@ -350,7 +350,7 @@ class RateLimited(Refusal):
         super().__init__(
             f"The rate limit {limit!r} of {whose} ({rate} per {per_s:g} s) is reached; try again in {retry_after_s:.1f} s."
         )
-        self.rate = rate
+        self.limit, self.rate = limit, rate
         self._retry_after_s = retry_after_s
 
     @property

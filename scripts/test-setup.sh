@@ -7,7 +7,6 @@ has_chromium() { command -v chromium >/dev/null 2>&1 || command -v google-chrome
 
 missing=()
 [ -n "${PORTICO_TEST_POSTGRES:-}" ] || has_postgres || missing+=(postgresql)
-command -v redis-server >/dev/null 2>&1 || missing+=(redis-server)
 has_chromium || missing+=(chromium)
 command -v nginx >/dev/null 2>&1 || missing+=(nginx-light)
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -26,9 +25,8 @@ fi
   for name in "${missing[@]}"; do
     case $name in
       postgresql) echo "  without PostgreSQL: the store tests run on SQLite only" ;;
-      redis-server) echo "  without redis-server: the comparison in benchmarks/ has no Redis" ;;
       chromium) echo "  without Chromium: the browser tests are left out" ;;
-      nginx-light) echo "  without nginx: the guide for production behind nginx is not tried" ;;
+      nginx-light) echo "  without nginx: the wire is not compared with it on ambiguous requests" ;;
     esac
   done
   echo "------------------------------------------------------------------------"

@@ -28,6 +28,7 @@ export function useForm<T extends object>(initial: T, check: (values: T) => Prob
   return {
     values,
     valid,
+    tried,
     set,
     problem,
     /** The props of a text field. */

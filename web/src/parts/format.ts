@@ -28,7 +28,8 @@ export function money(microusd: Maybe): string {
 /** For prices and limits, where $20 reads better than $20.00. */
 export function roundMoney(microusd: Maybe): string {
   if (missing(microusd)) return dash;
-  return microusd % 1_000_000 === 0 ? `$${whole.format(microusd / 1_000_000)}` : money(microusd);
+  if (microusd % 1_000_000 === 0) return `$${whole.format(microusd / 1_000_000)}`;
+  return microusd % 10_000 === 0 ? `$${two.format(microusd / 1_000_000)}` : money(microusd);
 }
 
 export function count(value: Maybe): string {
@@ -81,6 +82,11 @@ export function seconds(value: Maybe): string {
   if (days > 0) return hours > 0 ? `${days} d ${hours} h` : `${days} d`;
   if (hours > 0) return minutes > 0 ? `${hours} h ${minutes} m` : `${hours} h`;
   return rest > 0 ? `${minutes} min ${rest} s` : `${minutes} min`;
+}
+
+/** A day, an hour: for what is counted anew in each. */
+export function each(window: string): string {
+  return `${window === "hour" ? "an" : "a"} ${window}`;
 }
 
 export function bytes(value: Maybe): string {

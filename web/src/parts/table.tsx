@@ -9,6 +9,8 @@ export interface Column<T> {
   silent?: boolean;
   right?: boolean;
   wide?: boolean;
+  /** Takes the width that is left and stays one line; what does not fit ends in an ellipsis. */
+  line?: boolean;
   nowrap?: boolean;
   /** The width below which the column gives way: l 1100 px, m 800 px, s 600 px. */
   hide?: "l" | "m" | "s";
@@ -27,7 +29,13 @@ interface TableProps<T> {
 }
 
 const classOf = <T,>(column: Column<T>) =>
-  [column.right && "right", column.hide && `hide-${column.hide}`, column.wide && "wide", column.nowrap && "nowrap"]
+  [
+    column.right && "right",
+    column.hide && `hide-${column.hide}`,
+    column.wide && "wide",
+    column.line && "line",
+    column.nowrap && "nowrap",
+  ]
     .filter(Boolean)
     .join(" ");
 

@@ -1,5 +1,5 @@
 import Tooltip from "@mui/material/Tooltip";
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import { ago, dash, exact } from "./format";
 import { useNow } from "./now";
 
@@ -16,6 +16,22 @@ export function Pill({ tone = "plain", dot, children }: { tone?: Tone; dot?: boo
 
 export function Tag({ children }: { children: ReactNode }) {
   return <span className="tag">{children}</span>;
+}
+
+/** An address or a dotted name, which may break after its parts before it breaks anywhere. */
+export function Parts({ of }: { of: string }) {
+  const parts = of.split(/(?<=[@._/-])/);
+  return (
+    <span className="break">
+      {parts.map((part, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the parts stand in the order of the name
+        <Fragment key={index}>
+          {index > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </span>
+  );
 }
 
 /** A relative time with the exact one on hover and for machines. */

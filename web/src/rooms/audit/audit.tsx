@@ -14,7 +14,7 @@ import { ranges, startOf } from "../../parts/range";
 import { SideSheet } from "../../parts/sheet";
 import { type Column, More, Table } from "../../parts/table";
 import { Empty, Trouble } from "../../parts/trouble";
-import { Ago, Pill, type Tone } from "../../parts/words";
+import { Ago, Parts, Pill, type Tone } from "../../parts/words";
 
 const names = ["actor_id", "action", "outcome", "range"] as const;
 const tones: Record<AuditEntry["severity"], Tone> = { INFO: "plain", WARN: "warn", ERROR: "bad", CRITICAL: "bad" };
@@ -28,11 +28,11 @@ function columnsFor(open: (entry: AuditEntry) => void): Column<AuditEntry>[] {
       name: "Did",
       cell: (entry) => (
         <button type="button" className="plain-button mono break" data-open onClick={() => open(entry)}>
-          {entry.action}
+          <Parts of={entry.action} />
         </button>
       ),
     },
-    { name: "To", cell: (entry) => <span className="break">{entry.target?.name ?? entry.target?.id ?? ""}</span> },
+    { name: "To", cell: (entry) => <Parts of={entry.target?.name ?? entry.target?.id ?? ""} /> },
     {
       name: "Outcome",
       nowrap: true,

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { budgetList, deleteBudget } from "../../api/queries/limits";
 import type { Budget } from "../../api/types";
 import { Ask } from "../../parts/ask";
-import { count, percent, roundMoney } from "../../parts/format";
+import { count, each, percent, roundMoney } from "../../parts/format";
 import { Card } from "../../parts/page";
 import { say } from "../../parts/toasts";
 import { Empty, Lines, Loaded } from "../../parts/trouble";
@@ -82,7 +82,7 @@ function BudgetCard({
     >
       <div className="stack tight">
         <p className="dim">
-          {amount(budget, budget.limit)} a {budget.window} for {subjectWords(budget.subject)}
+          {amount(budget, budget.limit)} {each(budget.window)} for {subjectWords(budget.subject)}
         </p>
         <Bar budget={budget} />
         <div className="row apart num">
@@ -168,8 +168,8 @@ export function Budgets({ mayManage, adding, onAdd, onAdded }: TabProps) {
           onYes={() => remove.mutate(asked.id)}
           onClose={() => setAsked(null)}
         >
-          Calls of <strong>{subjectWords(asked.subject)}</strong> are no longer held to {amount(asked, asked.limit)} a{" "}
-          {asked.window} by <strong>{asked.name}</strong>.
+          Calls of <strong>{subjectWords(asked.subject)}</strong> are no longer held to {amount(asked, asked.limit)}{" "}
+          {each(asked.window)} by <strong>{asked.name}</strong>.
         </Ask>
       )}
     </>

@@ -82,7 +82,6 @@ export function SubjectFields<T extends SubjectValues>({
 
 export function subjectWords(subject: { kind: string; id: string | null; name: string }): string {
   if (subject.kind === "address" && subject.id) return `the address ${subject.name}`;
-  return subject.kind === "org" || subject.kind === "address"
-    ? (words[subject.kind] ?? subject.name)
-    : `${subject.kind} ${subject.name}`;
+  if (subject.kind === "org" || subject.kind === "address") return words[subject.kind] ?? subject.name;
+  return subject.kind === "principal" ? subject.name : `${subject.kind} ${subject.name}`;
 }

@@ -5,7 +5,7 @@ import { callSeries, usageBy } from "../../api/queries/calls";
 import type { UsageRow } from "../../api/types";
 import { LineChart } from "../../parts/chart";
 import { FilterChip, useFilters } from "../../parts/filters";
-import { compact, count, duration, money, percent, perSecond } from "../../parts/format";
+import { compact, count, duration, money, percent, perSecond, seconds } from "../../parts/format";
 import { useNow } from "../../parts/now";
 import { Card, PageHead } from "../../parts/page";
 import { lengthOf, ranges, startOf, stepFor } from "../../parts/range";
@@ -39,7 +39,7 @@ function Charts({ range }: { range: string }) {
             <Card>
               <LineChart
                 {...shared}
-                title={`Calls per ${series.step_s < 60 ? `${series.step_s} s` : duration(series.step_s * 1_000_000)}`}
+                title={`Calls per ${series.step_s === 60 ? "minute" : seconds(series.step_s)}`}
                 lines={[
                   {
                     name: "calls",

@@ -17,7 +17,7 @@ export function callTarget(call: Call): string {
 
 function What({ call }: { call: Call }) {
   return (
-    <span className="break">
+    <span title={callTarget(call)}>
       <span className="hide-s">
         <Tag>{call.service.kind}</Tag>{" "}
       </span>
@@ -42,9 +42,10 @@ const columns: Column<Call>[] = [
   {
     name: "Who",
     hide: "m",
-    cell: (call) => <span className="break">{call.principal.name || call.principal.kind}</span>,
+    nowrap: true,
+    cell: (call) => call.principal.name || call.principal.kind,
   },
-  { name: "What", wide: true, cell: (call) => <What call={call} /> },
+  { name: "What", line: true, cell: (call) => <What call={call} /> },
   { name: "Verdict", nowrap: true, cell: (call) => <VerdictPill call={call} /> },
   {
     name: "Took",

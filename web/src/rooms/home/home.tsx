@@ -6,7 +6,7 @@ import { useMay, useMe } from "../../api/session";
 import type { Attention, Budget, Overview } from "../../api/types";
 import { Spark } from "../../parts/chart";
 import { FilterChip, useFilters } from "../../parts/filters";
-import { count, counted, duration, money, percent, perSecond, roundMoney } from "../../parts/format";
+import { count, counted, duration, each, money, percent, perSecond, roundMoney } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
 import { lengthOf, ranges } from "../../parts/range";
 import { Lines, Loaded } from "../../parts/trouble";
@@ -46,7 +46,7 @@ export function budgetNote(budget: Budget | null): { note: string; noteTone?: "o
   if (!budget) return { note: "no budget set" };
   const amount = budget.measure === "money" ? roundMoney(budget.limit) : `${count(budget.limit)} ${budget.measure}`;
   const noteTone = budget.used_percent >= 100 ? "bad" : budget.used_percent >= budget.warn_at_percent ? "warn" : "ok";
-  return { note: `${percent(budget.used_percent)} of ${amount} a ${budget.window} · ${budget.name}`, noteTone };
+  return { note: `${percent(budget.used_percent)} of ${amount} ${each(budget.window)} · ${budget.name}`, noteTone };
 }
 
 function Stats({ data, windowS }: { data: Overview; windowS: number }) {

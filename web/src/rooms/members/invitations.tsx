@@ -12,7 +12,7 @@ import { Card } from "../../parts/page";
 import { Table } from "../../parts/table";
 import { say } from "../../parts/toasts";
 import { Empty, Loaded } from "../../parts/trouble";
-import { Ago, Pill, type Tone } from "../../parts/words";
+import { Ago, Parts, Pill, type Tone } from "../../parts/words";
 import { roles } from "./roles";
 
 export const invitationLink = (token: string) => `${location.origin}/invite#${token}`;
@@ -100,11 +100,17 @@ export function Invitations({ mayManage }: { mayManage: boolean }) {
               rows={invitations}
               rowKey={(it) => it.id}
               columns={[
-                { name: "Email", cell: (it) => <span className="break">{it.email}</span> },
+                { name: "Email", cell: (it) => <Parts of={it.email} /> },
                 { name: "Role", cell: (it) => it.role },
                 { name: "State", nowrap: true, cell: (it) => <Pill tone={tones[it.status]}>{it.status}</Pill> },
                 { name: "By", hide: "m", cell: (it) => <span className="break">{it.invited_by}</span> },
-                { name: "Expires", hide: "s", nowrap: true, right: true, cell: (it) => <Ago at={it.expires_at} /> },
+                {
+                  name: "Expires",
+                  hide: "s",
+                  nowrap: true,
+                  right: true,
+                  cell: (it) => <Ago at={it.status === "pending" || it.status === "expired" ? it.expires_at : null} />,
+                },
                 ...(mayManage
                   ? [
                       {

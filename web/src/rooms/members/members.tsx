@@ -8,7 +8,7 @@ import { SearchBox, useFilters } from "../../parts/filters";
 import { Card, PageHead } from "../../parts/page";
 import { type Column, More, Table } from "../../parts/table";
 import { Empty, Trouble } from "../../parts/trouble";
-import { Ago, Pill } from "../../parts/words";
+import { Ago, Parts, Pill } from "../../parts/words";
 import { Grants } from "./grants";
 import { Invitations, InviteDialog } from "./invitations";
 import { EditMember, RemoveMember } from "./member-dialogs";
@@ -23,7 +23,9 @@ function columnsFor(myId: string | undefined, mayManage: boolean, onOver: (over:
         <>
           <span className="strong break">{member.name}</span>
           {member.person_id === myId && <span className="dim"> (you)</span>}
-          <div className="dim break">{member.email}</div>
+          <div className="dim">
+            <Parts of={member.email} />
+          </div>
         </>
       ),
     },

@@ -5,6 +5,7 @@ import { allServices, serviceList, serviceSearch } from "../../api/queries/servi
 import { useMay } from "../../api/session";
 import type { Service } from "../../api/types";
 import { FilterChip, options, SearchBox, useFilters } from "../../parts/filters";
+import { percent } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
 import { type Column, More, Table } from "../../parts/table";
 import { Empty, Trouble } from "../../parts/trouble";
@@ -22,6 +23,13 @@ const names = ["q", "kind", "status", "layer", "tag", "sort"] as const;
 function openBreakers(service: Service) {
   const breakers = service.versions.flatMap((version) => version.endpoints.map((endpoint) => endpoint.breaker));
   return breakers.find((breaker) => breaker && breaker.state !== "closed") ?? null;
+}
+
+/** The versions, with their share of the calls where there is more than one. */
+function shares({ versions }: Service): string {
+  const whole = versions.reduce((sum, it) => sum + it.weight, 0);
+  if (versions.length === 1 || whole === 0) return versions.map((it) => it.version).join(" · ");
+  return versions.map((it) => `${it.version} ${percent((it.weight / whole) * 100)}`).join(" · ");
 }
 
 function columnsFor(searching: boolean): Column<Row>[] {
@@ -55,9 +63,7 @@ function columnsFor(searching: boolean): Column<Row>[] {
     {
       name: "Versions",
       hide: "m",
-      cell: ({ service }) => (
-        <span className="mono">{service.versions.map((it) => `${it.version} ${it.weight}`).join(" · ")}</span>
-      ),
+      cell: ({ service }) => <span className="mono">{shares(service)}</span>,
     },
     { name: "Layer", hide: "l", cell: ({ service }) => service.layer ?? <span className="dim">none</span> },
     {
@@ -71,7 +77,14 @@ function columnsFor(searching: boolean): Column<Row>[] {
         </span>
       ),
     },
-    { name: "Changed", hide: "m", nowrap: true, right: true, cell: ({ service }) => <Ago at={service.updated_at} /> },
+    {
+      name: "Changed",
+      hide: "m",
+      nowrap: true,
+      right: true,
+      cell: ({ service }) =>
+        service.kind === "builtin" ? <span className="dim">built in</span> : <Ago at={service.updated_at} />,
+    },
   ];
   if (!searching) return columns;
   return [

@@ -47,7 +47,7 @@ export function Register() {
               <Button type="submit" variant="contained" disabled={register.isPending}>
                 {register.isPending ? "Registering…" : "Register"}
               </Button>
-              {!form.valid && <span className="dim">Something is missing or wrong above.</span>}
+              {form.tried && !form.valid && <span className="bad">Something is missing or wrong above.</span>}
             </div>
           </form>
         </Card>

@@ -26,7 +26,8 @@ const healthTones: Record<Endpoint["health"], Tone> = { healthy: "ok", unhealthy
 function Breaker({ endpoint }: { endpoint: Endpoint }) {
   const now = useNow();
   const breaker = endpoint.breaker;
-  if (!breaker) return <span className="dim">no calls yet</span>;
+  // The gateway reports a breaker once it has something to say.
+  if (!breaker) return <span className="dim">closed</span>;
   return (
     <span aria-live="polite">
       <BreakerPill state={breaker.state} />

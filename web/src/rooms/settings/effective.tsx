@@ -31,7 +31,7 @@ function StatusCard({ now }: { now: Status }) {
             </span>,
           ]),
           ...now.gateways.map((gateway): [string, React.ReactNode] => [
-            `gateway ${gateway.id}`,
+            gateway.id,
             <span key={gateway.id} className="row">
               <Pill tone={gateway.fresh ? "ok" : "warn"} dot>
                 {gateway.fresh ? "fresh" : "stale"}
@@ -48,8 +48,12 @@ function StatusCard({ now }: { now: Status }) {
   );
 }
 
-const shown = (setting: Setting) =>
-  setting.secret ? "•••" : typeof setting.value === "string" ? setting.value : JSON.stringify(setting.value);
+function shown({ secret, value }: Setting): string {
+  if (secret) return "•••";
+  if (value === null || value === "") return "not set";
+  if (Array.isArray(value)) return value.join(", ") || "none";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
 
 export function Effective() {
   const query = useQuery(settingList);
@@ -122,6 +126,7 @@ export function Effective() {
                 { name: "Value", wide: true, cell: (setting) => <span className="mono break">{shown(setting)}</span> },
                 {
                   name: "From",
+                  hide: "s",
                   cell: (setting) =>
                     setting.source === "default" ? (
                       <span className="dim">default</span>

@@ -61,7 +61,12 @@ class Gate:
         self.open_calls = 0
         self.stats = Stats()
         self.cache = AnswerCache(settings.gateway.cache_bytes)
-        self.idempotency = IdempotencyBook(settings.gateway.max_idempotency_bytes, settings.gateway.idempotency_s)
+        self.idempotency = IdempotencyBook(
+            settings.data_dir / "idempotency" / f"{identity.gateway_id}.jsonl",
+            settings.gateway.max_idempotency_bytes,
+            settings.gateway.idempotency_s,
+            time.time(),
+        )
         self.on_breaker_change: Callable[[], None] = _nobody
         self.on_journal_grew: Callable[[], None] = _nobody
         self._services: dict[str, ServiceView] = {}
@@ -255,7 +260,7 @@ class Gate:
             connection.expire()
         for pool in tuple(self._pools.values()):
             pool.sweep(now)
-        self.idempotency.forget_old(now)
+        self.idempotency.forget_old(time.time())
 
     # -- the report ----------------------------------------------------------------------------------------------------------------------
 
@@ -296,6 +301,7 @@ class Gate:
     def close(self) -> None:
         for pool in self._pools.values():
             pool.close()
+        self.idempotency.close()
 
 
 def _applies(entry: LimitEntry, who: Who) -> bool:

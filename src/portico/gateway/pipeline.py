@@ -8,6 +8,7 @@ from portico.gateway.admit import admit, output_bound, reserve_line
 from portico.gateway.cache import KeptAnswer
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
 from portico.gateway.dialects import openai
+from portico.gateway.dialects.openai_fields import Ask
 from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
 from portico.gateway.identify import identify
@@ -53,7 +54,7 @@ class GovernedCall:
         self._forward: Forward | None = None
         self._relay: Relay | None = None
         self._meter: openai.AnswerMeter | openai.StreamMeter | None = None
-        self._ask: openai.Ask | None = None
+        self._ask: Ask | None = None
         self._cache_key: bytes | None = None
         self._idempotency: bytes | None = None
         self._done = False
@@ -140,11 +141,9 @@ class GovernedCall:
     def _go(self) -> None:
         gate, known, marks = self._gate, self._known, self._marks
         assert known is not None  # noqa: S101
-        if self._answer_repeated(known):
-            return
         self._admitted = admitted = admit(gate, known)
         marks.admitted = time.perf_counter_ns()
-        if self._answer_cached(admitted):
+        if self._answer_repeated(admitted) or self._answer_cached(admitted):
             return
         routed = route(gate, admitted)
         marks.routed = time.perf_counter_ns()
@@ -191,18 +190,18 @@ class GovernedCall:
 
     # -- answers that are already known ----------------------------------------------------------------------------------------------------------
 
-    def _answer_repeated(self, known: KnownCall) -> bool:
+    def _answer_repeated(self, admitted: AdmittedCall) -> bool:
         raw = self.raw
         key = raw.head.get(b"idempotency-key")
         if key is None or raw.head.method in {b"GET", b"HEAD", b"OPTIONS"}:
             return False
         request = raw.head.method + b" " + raw.head.target + b"\n" + (raw.body or b"")
-        earlier = self._gate.idempotency.begin(known.who.id, key, request, time.monotonic())
+        earlier = self._gate.idempotency.begin(admitted.known.who.id, key, request, time.time())
         if earlier is None:
             self._idempotency = key
             return False
         status, headers, body = earlier
-        self._answer_kept(KeptAnswer(status, headers, body, 0.0), b"X-Portico-Replayed", None)
+        self._answer_kept(KeptAnswer(status, headers, body, 0.0), b"X-Portico-Replayed", admitted)
         return True
 
     def _answer_cached(self, admitted: AdmittedCall) -> bool:
@@ -215,10 +214,9 @@ class GovernedCall:
         self._answer_kept(kept, b"X-Portico-Cache", admitted)
         return True
 
-    def _answer_kept(self, kept: KeptAnswer, mark: bytes, admitted: AdmittedCall | None) -> None:
+    def _answer_kept(self, kept: KeptAnswer, mark: bytes, admitted: AdmittedCall) -> None:
         self._finish()
-        if admitted is not None:
-            settle_cached(self._gate, admitted, kept.status, len(kept.body), self._marks)
+        settle_cached(self._gate, admitted, kept.status, len(kept.body), self._marks)
         headers = [*kept.headers, (mark, b"hit"), *self._our_headers()]
         self.exchange.answer(kept.status, headers, kept.body)
 

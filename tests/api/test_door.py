@@ -282,7 +282,7 @@ async def test_the_address_is_the_peer_and_behind_the_gateway_what_the_gateway_s
     deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_client(deps, monkeypatch) as client:
-        forged = {"X-Forwarded-For": "203.0.113.1"}
+        forged = {"X-Portico-Address": "203.0.113.1", "X-Forwarded-For": "198.51.100.7"}
         direct = await client.post("/api/v1/probe/things", json={"name": "a"}, headers=forged)
         assert direct.json()["address"] == "127.0.0.1"
         client._transport.client = None

@@ -46,8 +46,9 @@ check: $(VENV)/.dev web/node_modules/.installed ## Formatting, lint, types, impo
 bench: $(VENV)/.dev $(WEB_CLIENT) ## Measure what a call through Portico costs
 	@benchmarks/run.sh
 
-generate: $(VENV)/.dev ## Write the generated parts of the documents again
+generate: $(VENV)/.dev web/node_modules/.installed ## Write again what is made from the code: reference pages, API document, API types
 	@$(BIN)/python -m scripts.generated --write
+	@scripts/web.sh generate
 
 lock: $(VENV)/.dev ## Resolve the dependencies again into the two lock files
 	@scripts/lock.sh

@@ -27,6 +27,7 @@ start "lint" $bin/ruff check .
 start "format" $bin/ruff format --check .
 start "import contracts" $bin/lint-imports
 start "generated files" $bin/python -m scripts.generated --check
+start "API types" scripts/web.sh current
 
 failed=()
 for i in "${!names[@]}"; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The web client: web.sh install | build | test | check
+# The web client: web.sh install | build | test | check | generate | current
 set -euo pipefail
 cd "$(dirname "$0")/../web"
 
@@ -23,9 +23,15 @@ case $1 in
     npm run --silent build -- --logLevel warn
     ;;
   test) npm run --silent test ;;
+  generate) npm run --silent generate >/dev/null ;;
+  current)
+    npm run --silent generate -- --check >/dev/null 2>&1 && exit
+    echo "web/src/api/schema.ts is not what web/openapi.json says; run: make generate" >&2
+    exit 1
+    ;;
   check) npm run --silent check ;;
   *)
-    echo "usage: web.sh install | build | test | check" >&2
+    echo "usage: web.sh install | build | test | check | generate | current" >&2
     exit 2
     ;;
 esac

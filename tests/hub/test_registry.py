@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -7,7 +8,7 @@ from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.hub import service as registry
 from portico.domains.hub.errors import BuiltinReadOnly, ModelTaken, NameTaken
-from portico.domains.hub.model import ServiceFilter
+from portico.domains.hub.model import ServiceFilter, Sort
 from portico.domains.vault import public as vault
 from portico.kernel.errors import InvalidFields, InvalidInput, NotFound, NotPermitted
 from portico.kernel.paging import PageAsk, decode_cursor
@@ -149,8 +150,8 @@ async def test_a_service_uses_only_a_secret_that_exists_and_keeps_it_from_deleti
 
 
 @pytest.mark.req("SP10")
-@pytest.mark.parametrize("sort", registry.SORTS)
-async def test_pages_hold_stored_and_built_in_services_once_each(deps: Deps, sort: str) -> None:
+@pytest.mark.parametrize("sort", get_args(Sort))
+async def test_pages_hold_stored_and_built_in_services_once_each(deps: Deps, sort: Sort) -> None:
     for number in range(7):
         await hub.create_service(ADMIN, replace(INVENTORY, name=f"{'pq'[number % 2]}-{number}"), deps)
     names: list[str] = []

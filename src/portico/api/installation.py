@@ -15,7 +15,7 @@ from portico.domains.tenancy.model import Identity
 from portico.kernel.errors import FieldError, InvalidFields, NotPermitted
 from portico.kernel.scope import OrgScope
 from portico.platform.db import from_micros
-from portico.platform.settings import Effective, Loaded, SettingsInvalid, load_settings, with_reloadable
+from portico.platform.settings import Effective, Environment, Loaded, SettingsInvalid, load_settings, with_reloadable
 from portico.platform.web import DepsDep, Listing, Moment, Wire, needs, whole_listing
 
 router = APIRouter(tags=["installation"])
@@ -44,7 +44,7 @@ class ComponentWire(Wire):
     detail: str
 
 
-class GatewayWire(Wire):
+class GatewayStatusWire(Wire):
     id: str
     fresh: bool
     snapshot_version: int
@@ -56,10 +56,10 @@ class GatewayWire(Wire):
 
 class StatusWire(Wire):
     version: str
-    environment: str
+    environment: Environment
     started_at: Moment
     components: list[ComponentWire]
-    gateways: list[GatewayWire]
+    gateways: list[GatewayStatusWire]
 
 
 @dataclass
@@ -130,12 +130,12 @@ async def show_status(request: Request, deps: DepsDep, scope: OrgScope = needs("
     )
 
 
-def _gateways(request: Request, now: datetime) -> list[GatewayWire] | None:
+def _gateways(request: Request, now: datetime) -> list[GatewayStatusWire] | None:
     reports = reports_of(request)
     if reports is None:
         return None
     return [
-        GatewayWire(
+        GatewayStatusWire(
             id=each.gateway_id,
             fresh=fresh,
             snapshot_version=each.snapshot_version,
@@ -148,7 +148,7 @@ def _gateways(request: Request, now: datetime) -> list[GatewayWire] | None:
     ]
 
 
-def _gateway_component(gateways: list[GatewayWire]) -> ComponentWire:
+def _gateway_component(gateways: list[GatewayStatusWire]) -> ComponentWire:
     silent = [each.id for each in gateways if not each.fresh]
     if len(silent) == len(gateways):
         return ComponentWire(name="gateways", status="unhealthy", detail="no gateway is connected")

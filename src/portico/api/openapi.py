@@ -1,12 +1,30 @@
-"""The OpenAPI document as clients should read it: our error body instead of the framework's, and how to sign in."""
+"""The OpenAPI document as clients should read it: our words for things, our error body, and how to sign in."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from portico.api.identify import PUBLIC
 
+TAGS = {
+    "auth": "Signing in and out, switching org and scope, tickets for the socket.",
+    "orgs": "Orgs, and founding, suspending and deleting them.",
+    "scopes": "The parts that an org is divided into.",
+    "members": "People in the org, invitations, and grants on single services.",
+    "keys": "API keys for agents and programs.",
+    "services": "The hub: services, their versions, endpoints and leases.",
+    "limits": "How often something may be called.",
+    "budgets": "How much may be spent, and what has been.",
+    "secrets": "Credentials for services; values go in and never come out.",
+    "calls": "The record of every call, and what the calls add up to.",
+    "overview": "What stands on the first page.",
+    "events": "The org's log of what happened.",
+    "audit": "Who did what, in a chain that can be verified.",
+    "installation": "Settings and the state of the parts.",
+}
 _ERROR = {
     "type": "object",
     "description": "The body of every answer that is not a success.",
@@ -15,34 +33,40 @@ _ERROR = {
         "code": {"type": "string", "description": "Name of the error, e.g. INVALID_INPUT."},
         "message": {"type": "string"},
         "correlation_id": {"type": "string"},
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "details", "timestamp", "path", "trace_id", "fields"],
-            "properties": {
-                "code": {"type": "string", "description": "Code of the error, e.g. E9302."},
-                "message": {"type": "string"},
-                "details": {"type": "string", "description": "What to do next."},
-                "timestamp": {"type": "string", "format": "date-time"},
-                "path": {"type": "string"},
-                "trace_id": {"type": "string"},
-                "fields": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["field", "message"],
-                        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                    },
-                },
-                "retryable": {"type": "boolean"},
-                "retry_after_s": {"type": "number"},
-            },
-        },
+        "error": {"$ref": "#/components/schemas/ErrorFacts"},
     },
+}
+_ERROR_FACTS = {
+    "type": "object",
+    "required": ["code", "message", "details", "timestamp", "path", "trace_id", "fields"],
+    "properties": {
+        "code": {"type": "string", "description": "Code of the error, e.g. E9302."},
+        "message": {"type": "string"},
+        "details": {"type": "string", "description": "What to do next."},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "path": {"type": "string"},
+        "trace_id": {"type": "string"},
+        "fields": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
+        "retryable": {"type": "boolean"},
+        "retry_after_s": {"type": "number"},
+    },
+}
+_FIELD_ERROR = {
+    "type": "object",
+    "required": ["field", "message"],
+    "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
 }
 _FAILURE = {
     "description": "Refused or failed; see the body.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
+_LISTING = re.compile(r"Listing_(\w+)Wire_")
+_SCHEMAS = "#/components/schemas/"
+
+
+def operation_id(route: APIRoute) -> str:
+    """What the operation is called in the code; generated clients name their functions after it."""
+    return route.name
 
 
 def describe(app: FastAPI) -> None:
@@ -57,12 +81,15 @@ def describe(app: FastAPI) -> None:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    tags = [{"name": name, "description": text} for name, text in TAGS.items()]
+    made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, tags=tags)
+    document: dict[str, Any] = _in_our_words(made)
     components = document.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
+    found = {_said(name): schema for name, schema in components.get("schemas", {}).items()}
     for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    schemas["Error"] = _ERROR
+        found.pop(unused, None)
+    found |= {"Error": _ERROR, "ErrorFacts": _ERROR_FACTS, "FieldError": _FIELD_ERROR}
+    components["schemas"] = dict(sorted(found.items()))
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -70,3 +97,25 @@ def _document(app: FastAPI) -> dict[str, Any]:
             operation["responses"]["default"] = _FAILURE
             operation["security"] = [] if (method.upper(), path) in PUBLIC else [{"bearer": []}]
     return document
+
+
+def _said(name: str) -> str:
+    """`ServiceWire` is a Service to everybody outside, and `Listing[ServiceWire]` a ServiceList."""
+    return _LISTING.sub(r"\1List", name).removesuffix("Wire")
+
+
+def _in_our_words(part: Any) -> Any:
+    """References by those names; titles that only repeat a field's name are left out."""
+    if isinstance(part, list):
+        return [_in_our_words(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    kept = {name: _in_our_words(each) for name, each in part.items() if not _is_title(name, each, part)}
+    reference = kept.get("$ref")
+    if isinstance(reference, str):
+        kept["$ref"] = _SCHEMAS + _said(reference.removeprefix(_SCHEMAS))
+    return kept
+
+
+def _is_title(name: str, value: Any, owner: dict[str, Any]) -> bool:
+    return name == "title" and isinstance(value, str) and "version" not in owner

@@ -62,12 +62,12 @@ describe("breakers", () => {
       endpoint_id: "end_2",
       state: "open",
       reason: "6 of 10",
-      since: null,
+      since: "2026-11-20T12:00:00Z",
       probe_at: null,
     } as const;
     const endpoints = withBreakers(service, [open]).versions[0]?.endpoints;
     expect(endpoints?.[0]?.breaker).toBeNull();
-    expect(endpoints?.[1]?.breaker).toEqual({ state: "open", reason: "6 of 10", since: null, probe_at: null });
+    expect(endpoints?.[1]?.breaker).toEqual({ state: "open", reason: "6 of 10", since: open.since, probe_at: null });
     expect(withBreakers(service, [{ ...open, service: "other" }])).toBe(service);
   });
 });

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from portico.domains.audit import service
 from portico.domains.audit.model import Outcome, Search
-from portico.domains.audit.wire import EntryWire, ProofWire, entry_wire, proof_wire
+from portico.domains.audit.wire import AuditEntryWire, AuditProofWire, entry_wire, proof_wire
 from portico.kernel.errors import NotPermitted
 from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.web import DepsDep, Listing, PageDep, listing, needs
@@ -39,7 +39,7 @@ async def search_audit(
     until: Annotated[datetime | None, Query(alias="to")] = None,
     chain: Chain = "org",
     scope: OrgScope = needs("audit.read"),
-) -> Listing[EntryWire]:
+) -> Listing[AuditEntryWire]:
     """Who did what, newest first."""
     search = Search(actor_id, action, outcome, since, until)
     return listing(await service.search_audit(_reader_of(chain, scope, request), search, page, deps), entry_wire)
@@ -48,6 +48,6 @@ async def search_audit(
 @router.post("/audit/verify")
 async def verify_audit(
     request: Request, deps: DepsDep, chain: Chain = "org", scope: OrgScope = needs("audit.read")
-) -> ProofWire:
+) -> AuditProofWire:
     """Check the whole chain, from its first kept entry to its head."""
     return proof_wire(await service.verify_audit(_reader_of(chain, scope, request), deps))

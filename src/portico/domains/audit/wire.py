@@ -13,18 +13,18 @@ class ActorWire(Wire):
     name: str
 
 
-class TargetWire(Wire):
+class AuditTargetWire(Wire):
     kind: str
     id: str
     name: str
 
 
-class EntryWire(Wire):
+class AuditEntryWire(Wire):
     seq: int
     at: Moment
     actor: ActorWire
     action: str
-    target: TargetWire | None
+    target: AuditTargetWire | None
     outcome: Outcome
     severity: Severity
     detail: dict[str, Any]
@@ -33,20 +33,20 @@ class EntryWire(Wire):
     address: str | None
 
 
-class ProofWire(Wire):
+class AuditProofWire(Wire):
     verified: bool
     entries: int
     first_bad_seq: int | None
     checked_at: Moment
 
 
-def entry_wire(entry: Entry) -> EntryWire:
-    return EntryWire(
+def entry_wire(entry: Entry) -> AuditEntryWire:
+    return AuditEntryWire(
         seq=entry.seq,
         at=entry.at,
         actor=ActorWire.model_validate(entry.actor),
         action=entry.action,
-        target=None if entry.target is None else TargetWire.model_validate(entry.target),
+        target=None if entry.target is None else AuditTargetWire.model_validate(entry.target),
         outcome=entry.outcome,
         severity=entry.severity,
         detail=json.loads(entry.detail),
@@ -56,5 +56,5 @@ def entry_wire(entry: Entry) -> EntryWire:
     )
 
 
-def proof_wire(proof: Proof) -> ProofWire:
-    return ProofWire.model_validate(proof)
+def proof_wire(proof: Proof) -> AuditProofWire:
+    return AuditProofWire.model_validate(proof)

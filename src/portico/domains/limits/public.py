@@ -1,6 +1,6 @@
 """What other rooms may ask of limits and budgets."""
 
-from portico.domains.limits.service import budget_states, create_budget, create_limit
+from portico.domains.limits.service import budget_states, budgets_named, create_budget, create_limit
 from portico.domains.limits.spending import (
     adjust_held,
     charge,
@@ -32,6 +32,7 @@ __all__ = [
     "adjust_held",
     "budget_states",
     "budget_wire",
+    "budgets_named",
     "charge",
     "create_budget",
     "create_limit",

@@ -161,6 +161,11 @@ async def list_budgets(scope: OrgScope, ask: PageAsk, deps: Deps) -> Page[Budget
         return Page(states, page.page, page.page_size, page.total, page.next_cursor)
 
 
+async def budgets_named(tx: Tx, scope: OrgScope, budget_ids: set[str]) -> dict[str, Budget]:
+    """Those that still exist; for telling what a call was charged to."""
+    return await store.budgets_of(tx, scope, budget_ids) if budget_ids else {}
+
+
 async def budget_states(tx: Tx, scope: OrgScope, deps: Deps) -> list[BudgetState]:
     """Every enabled budget of the org with its use in the current window, by name."""
     return await _states(tx, scope, await store.enabled_budgets(tx, scope), deps)

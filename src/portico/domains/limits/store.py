@@ -84,6 +84,11 @@ async def budgets_by_id(tx: Tx, scope: PlatformScope, budget_ids: set[str]) -> d
     return {row.id: _budget(row) for row in await tx.execute(query)}
 
 
+async def budgets_of(tx: Tx, scope: OrgScope, budget_ids: set[str]) -> dict[str, Budget]:
+    query = select(budgets).where(budgets.c.org_id == scope.org_id, budgets.c.id.in_(sorted(budget_ids)))
+    return {row.id: _budget(row) for row in await tx.execute(query)}
+
+
 async def enabled_budgets(tx: Tx, scope: OrgScope) -> list[Budget]:
     query = select(budgets).where(budgets.c.org_id == scope.org_id, budgets.c.enabled).order_by(budgets.c.name)
     return [_budget(row) for row in await tx.execute(query)]

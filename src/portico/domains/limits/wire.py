@@ -56,8 +56,14 @@ class BudgetPatch(Ask):
     enabled: bool = True
 
 
-class SubjectWire(Wire):
-    kind: str
+class LimitSubjectWire(Wire):
+    kind: LimitSubject
+    id: str | None
+    name: str
+
+
+class BudgetSubjectWire(Wire):
+    kind: BudgetSubject
     id: str | None
     name: str
 
@@ -65,7 +71,7 @@ class SubjectWire(Wire):
 class LimitWire(Wire):
     id: str
     name: str
-    subject: SubjectWire
+    subject: LimitSubjectWire
     rate: int
     per_s: int
     burst: int | None
@@ -76,7 +82,7 @@ class LimitWire(Wire):
 class BudgetWire(Wire):
     id: str
     name: str
-    subject: SubjectWire
+    subject: BudgetSubjectWire
     measure: Measure
     window: Window
     limit: int
@@ -95,7 +101,7 @@ def limit_wire(limit: Limit) -> LimitWire:
     return LimitWire(
         id=limit.id,
         name=limit.name,
-        subject=SubjectWire(kind=limit.subject_kind, id=limit.subject_id, name=limit.subject_name),
+        subject=LimitSubjectWire(kind=limit.subject_kind, id=limit.subject_id, name=limit.subject_name),
         rate=limit.rate,
         per_s=limit.per_s,
         burst=limit.burst,
@@ -109,7 +115,7 @@ def budget_wire(state: BudgetState) -> BudgetWire:
     return BudgetWire(
         id=budget.id,
         name=budget.name,
-        subject=SubjectWire(kind=budget.subject_kind, id=budget.subject_id, name=budget.subject_name),
+        subject=BudgetSubjectWire(kind=budget.subject_kind, id=budget.subject_id, name=budget.subject_name),
         measure=budget.measure,
         window=budget.window,
         limit=budget.limit,

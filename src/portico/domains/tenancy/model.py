@@ -14,9 +14,7 @@ OrgStatus = Literal["active", "suspended", "deleted"]
 KeyStatus = Literal["active", "expired", "revoked"]
 InvitationStatus = Literal["pending", "accepted", "expired", "revoked"]
 PrincipalKind = Literal["person", "key"]
-
-ROLES: tuple[Role, ...] = get_args(Role)
-PERMISSIONS = (
+Permission = Literal[
     "orgs.manage",
     "members.read",
     "members.manage",
@@ -36,8 +34,12 @@ PERMISSIONS = (
     "audit.read",
     "settings.read",
     "settings.manage",
-)
-GRANTABLE = ("services.read", "services.call", "services.manage")
+]
+Grantable = Literal["services.read", "services.call", "services.manage"]
+
+ROLES: tuple[Role, ...] = get_args(Role)
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+GRANTABLE: tuple[Grantable, ...] = get_args(Grantable)
 
 _VIEWER = frozenset({"services.read", "calls.read", "budgets.read", "limits.read", "events.read", "settings.read"})
 _OPERATOR = _VIEWER | {"services.call", "keys.read", "members.read", "audit.read"}

@@ -5,7 +5,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
-from portico.domains.tenancy.model import ROLE_ALIASES, Grant, Invitation, Key, Member, Org, Role
+from portico.domains.tenancy.model import (
+    ROLE_ALIASES,
+    Grant,
+    Grantable,
+    Invitation,
+    InvitationStatus,
+    Key,
+    KeyStatus,
+    Member,
+    Org,
+    OrgStatus,
+    Permission,
+    PrincipalKind,
+    Role,
+)
 from portico.domains.tenancy.service.me import Me
 from portico.platform.web import Ask, Moment, Wire
 
@@ -50,7 +64,7 @@ SearchText = Annotated[str, StringConstraints(max_length=100), AfterValidator(_p
 ServiceNames = Annotated[
     list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]], Field(max_length=200)
 ]
-Permissions = Annotated[list[Annotated[str, StringConstraints(max_length=63)]], Field(max_length=50)]
+Permissions = Annotated[list[Permission], Field(max_length=50)]
 PerMinute = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
 
 
@@ -109,16 +123,16 @@ class InvitationAsk(Ask):
 
 
 class GrantAsk(Ask):
-    principal_kind: Literal["person", "key"]
+    principal_kind: PrincipalKind
     principal_id: IdText
     resource_kind: Literal["service"]
     resource_id: IdText
-    permission: Annotated[str, StringConstraints(max_length=63)]
+    permission: Grantable
 
 
 class KeyAsk(Ask):
     name: Name
-    permissions: Permissions = Field(default_factory=lambda: ["services.call"])
+    permissions: Permissions = Field(default=["services.call"])
     services: ServiceNames | None = None
     rate_limit_per_minute: PerMinute | None = None
     expires_in: Annotated[str, StringConstraints(max_length=8)] | None = None
@@ -167,7 +181,7 @@ class MeWire(Wire):
     scope: str
     role: Role | None
     is_owner: bool
-    permissions: list[str]
+    permissions: list[Permission]
     orgs: list[OrgOfMineWire]
 
 
@@ -183,7 +197,7 @@ class TicketWire(Wire):
 
 
 class OrgWire(OrgBriefWire):
-    status: Literal["active", "suspended", "deleted"]
+    status: OrgStatus
     created_at: Moment
     member_count: int
 
@@ -217,7 +231,7 @@ class InvitationWire(Wire):
     role: Role
     created_at: Moment
     expires_at: Moment
-    status: Literal["pending", "accepted", "expired", "revoked"]
+    status: InvitationStatus
     invited_by: str
 
 
@@ -226,7 +240,7 @@ class NewInvitationWire(InvitationWire):
 
 
 class PrincipalWire(Wire):
-    kind: Literal["person", "key"]
+    kind: PrincipalKind
     id: str
     name: str
 
@@ -234,9 +248,9 @@ class PrincipalWire(Wire):
 class GrantWire(Wire):
     id: str
     principal: PrincipalWire
-    resource_kind: str
+    resource_kind: Literal["service"]
     resource_id: str
-    permission: str
+    permission: Grantable
     created_at: Moment
 
 
@@ -245,10 +259,10 @@ class KeyWire(Wire):
     name: str
     prefix: str
     scope: str
-    permissions: list[str]
+    permissions: list[Permission]
     services: list[str] | None
     rate_limit_per_minute: int | None
-    status: Literal["active", "expired", "revoked"]
+    status: KeyStatus
     created_at: Moment
     created_by: str
     expires_at: Moment | None
@@ -289,14 +303,9 @@ def invitation_wire(invitation: Invitation, now: datetime) -> InvitationWire:
 
 
 def grant_wire(grant: Grant, name: str) -> GrantWire:
-    return GrantWire(
-        id=grant.id,
-        principal=PrincipalWire(kind=grant.principal_kind, id=grant.principal_id, name=name),
-        resource_kind=grant.resource_kind,
-        resource_id=grant.resource_id,
-        permission=grant.permission,
-        created_at=grant.created_at,
-    )
+    principal = PrincipalWire(kind=grant.principal_kind, id=grant.principal_id, name=name)
+    names = ("id", "resource_kind", "resource_id", "permission", "created_at")
+    return GrantWire.model_validate({"principal": principal} | {name: getattr(grant, name) for name in names})
 
 
 def key_wire(key: Key, now: datetime) -> KeyWire:

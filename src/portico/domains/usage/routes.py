@@ -10,9 +10,9 @@ from portico.domains.usage.record import CallFilter
 from portico.domains.usage.wire import (
     CallDetailWire,
     CallWire,
-    GroupWire,
     OverviewWire,
     SeriesWire,
+    UsageGroupWire,
     call_detail_wire,
     call_wire,
     group_wire,
@@ -22,7 +22,7 @@ from portico.domains.usage.wire import (
 from portico.kernel.scope import OrgScope
 from portico.platform.web import DepsDep, Listing, PageDep, listing, needs, whole_listing
 
-router = APIRouter(tags=["calls"])
+router = APIRouter()
 
 From = Annotated[AwareDatetime | None, Query(alias="from")]
 To = Annotated[AwareDatetime | None, Query(alias="to")]
@@ -43,7 +43,7 @@ def _filter(
     return CallFilter(since, until, service, kind, principal_id, verdict, status, min_cost_microusd, q)
 
 
-@router.get("/calls")
+@router.get("/calls", tags=["calls"])
 async def list_calls(
     deps: DepsDep,
     page: PageDep,
@@ -55,14 +55,14 @@ async def list_calls(
 
 
 # Before /calls/{call_id}, which would take their names for ids.
-@router.get("/calls/analytics")
+@router.get("/calls/analytics", tags=["calls"])
 async def analyse_calls(
     deps: DepsDep,
     group_by: GroupBy = "service",
     since: From = None,
     until: To = None,
     scope: OrgScope = needs("calls.read"),
-) -> Listing[GroupWire]:
+) -> Listing[UsageGroupWire]:
     """The last 24 hours unless told. Durations leave out refused calls. Beyond 10,000 calls the window is widened to whole
     minutes and percentiles are within 4.9 % of the exact ones."""
     window = service.open_window(since, until, deps.clock.now())
@@ -70,7 +70,7 @@ async def analyse_calls(
     return whole_listing([group_wire(group, window.length_s) for group in groups])
 
 
-@router.get("/calls/series")
+@router.get("/calls/series", tags=["calls"])
 async def trace_series(
     deps: DepsDep,
     since: From = None,
@@ -86,7 +86,7 @@ async def trace_series(
     return series_wire(await service.trace_series(scope, window, step_s, narrowing, deps))
 
 
-@router.get("/calls/{call_id}")
+@router.get("/calls/{call_id}", tags=["calls"])
 async def find_call(call_id: str, deps: DepsDep, scope: OrgScope = needs("calls.read")) -> CallDetailWire:
     return call_detail_wire(await service.find_call(scope, call_id, deps))
 

@@ -1,7 +1,11 @@
 """Reading the record: lists, one call, the live feed, analytics, and letting go of what is too old."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from portico.domains.limits import public as limits
+from portico.domains.limits.public import Budget
 from portico.domains.usage import analytics, store, store_journal
 from portico.domains.usage.analytics import MAX_POINTS, SECONDS_KEPT_S, Group, GroupBy, Narrowing, Series, Window
 from portico.domains.usage.record import CallFilter, CallRecord
@@ -26,12 +30,22 @@ async def list_calls(scope: OrgScope, wanted: CallFilter, ask: PageAsk, deps: De
     return make_page(rows, ask, lambda record: (record.line.at_us, record.line.id), None)
 
 
-async def find_call(scope: OrgScope, call_id: str, deps: Deps) -> CallRecord:
+@dataclass(frozen=True, slots=True)
+class FoundCall:
+    """A call with those budgets it was charged to that the reader may see and that still exist."""
+
+    record: CallRecord
+    budgets: Mapping[str, Budget]
+
+
+async def find_call(scope: OrgScope, call_id: str, deps: Deps) -> FoundCall:
     async with deps.read() as tx:
         record = await store.find_call(tx, scope, call_id)
-    if record is None:
-        raise NotFound("call", call_id)
-    return record
+        if record is None:
+            raise NotFound("call", call_id)
+        charged = {charge.budget_id for charge in record.line.charges}
+        seen = await limits.budgets_named(tx, scope, charged) if scope.may("budgets.read") else {}
+    return FoundCall(record, seen)
 
 
 async def analyse_calls(scope: OrgScope, group_by: GroupBy, window: Window, deps: Deps) -> list[Group]:

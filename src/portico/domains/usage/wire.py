@@ -1,17 +1,25 @@
 """How calls and what they add up to look to clients."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import WithJsonSchema
 
 from portico.domains.limits import public as limits
 from portico.domains.usage.analytics import Group, Series, Sums
 from portico.domains.usage.model import Verdict
+from portico.domains.usage.notes import notes_of
 from portico.domains.usage.overview import AttentionKind, HealthStatus, LiveStats, Overview
 from portico.domains.usage.record import CallRecord
+from portico.domains.usage.service import FoundCall
 from portico.kernel.errors import REGISTRY
 from portico.platform.web import Moment, Wire
 
+# Said to readers but not checked: a record that a gateway of another version wrote must not make a whole list unreadable.
+CalledKind = Annotated[str, WithJsonSchema({"type": "string", "enum": ["http", "model", "builtin"]})]
+Dialect = Annotated[str, WithJsonSchema({"type": "string", "enum": ["openai", "http"]})]
 
-class PrincipalWire(Wire):
+
+class CallerWire(Wire):
     kind: Literal["key", "person", "anonymous"]
     id: str
     name: str
@@ -19,7 +27,7 @@ class PrincipalWire(Wire):
 
 class CalledServiceWire(Wire):
     name: str
-    kind: str
+    kind: CalledKind
     version: str | None
     endpoint: str | None
     canary: bool
@@ -43,9 +51,9 @@ class CallWire(Wire):
     at: Moment
     org_id: str
     scope: str
-    principal: PrincipalWire
+    principal: CallerWire
     service: CalledServiceWire
-    dialect: str
+    dialect: Dialect
     method: str
     path: str
     model: str | None
@@ -70,20 +78,30 @@ class CallWire(Wire):
     trace_id: str
 
 
+class CallRequestWire(Wire):
+    """What was asked for. Headers and bodies are not recorded."""
+
+    method: str
+    path: str
+    model: str | None
+    streamed: bool
+    address: str | None
+    service: str
+    version: str | None
+
+
 class CallDetailWire(CallWire):
-    """`request` is null: headers are not recorded."""
-
     stages: list[StageWire]
-    request: None = None
+    request: CallRequestWire
 
 
-class GroupKeyWire(Wire):
+class UsageGroupKeyWire(Wire):
     id: str
     name: str
 
 
-class GroupWire(Wire):
-    key: GroupKeyWire
+class UsageGroupWire(Wire):
+    key: UsageGroupKeyWire
     calls: int
     failed: int
     refused: int
@@ -98,7 +116,7 @@ class GroupWire(Wire):
     calls_per_second: float
 
 
-class PointWire(Wire):
+class SeriesPointWire(Wire):
     at: Moment
     calls: int
     failed: int
@@ -111,7 +129,7 @@ class PointWire(Wire):
 
 class SeriesWire(Wire):
     step_s: int
-    points: list[PointWire]
+    points: list[SeriesPointWire]
 
 
 class GatewayWire(Wire):
@@ -162,9 +180,14 @@ def call_wire(record: CallRecord) -> CallWire:
     return CallWire.model_validate(_call_values(record))
 
 
-def call_detail_wire(record: CallRecord) -> CallDetailWire:
-    stages = [StageWire.model_validate(stage) for stage in record.line.stages]
-    return CallDetailWire.model_validate({**_call_values(record), "stages": stages})
+def call_detail_wire(found: FoundCall) -> CallDetailWire:
+    line = found.record.line
+    stages = [
+        StageWire(name=stage.name, start_us=stage.start_us, took_us=stage.took_us, note=note)
+        for stage, note in zip(line.stages, notes_of(line, found.budgets), strict=True)
+    ]
+    request = CallRequestWire.model_validate(line)
+    return CallDetailWire.model_validate({**_call_values(found.record), "stages": stages, "request": request})
 
 
 _SAME = tuple(name for name in CallWire.model_fields if name not in {"at", "principal", "service", "reason"})
@@ -174,7 +197,7 @@ def _call_values(record: CallRecord) -> dict[str, object]:
     line = record.line
     return {name: getattr(line, name) for name in _SAME} | {
         "at": record.at,
-        "principal": PrincipalWire(kind=line.principal_kind, id=line.principal_id, name=line.principal_name),
+        "principal": CallerWire(kind=line.principal_kind, id=line.principal_id, name=line.principal_name),
         "service": CalledServiceWire(
             name=line.service,
             kind=line.service_kind,
@@ -194,10 +217,10 @@ def _reason(name: str | None, message: str | None) -> ReasonWire | None:
     return ReasonWire(code=row.e_code, name=name, message=message or row.meaning)
 
 
-def group_wire(group: Group, length_s: float) -> GroupWire:
+def group_wire(group: Group, length_s: float) -> UsageGroupWire:
     sums, totals = group.sums, group.sums.totals
-    return GroupWire(
-        key=GroupKeyWire(id=group.id, name=group.name),
+    return UsageGroupWire(
+        key=UsageGroupKeyWire(id=group.id, name=group.name),
         calls=totals.calls,
         failed=totals.failed,
         refused=totals.refused,
@@ -217,9 +240,9 @@ def series_wire(series: Series) -> SeriesWire:
     return SeriesWire(step_s=series.step_s, points=[_point(at, sums) for at, sums in series.points])
 
 
-def _point(at: Moment, sums: Sums) -> PointWire:
+def _point(at: Moment, sums: Sums) -> SeriesPointWire:
     totals = sums.totals
-    return PointWire(
+    return SeriesPointWire(
         at=at,
         calls=totals.calls,
         failed=totals.failed,

@@ -37,28 +37,11 @@ export function adviceFor(call: Call): string | null {
   return null;
 }
 
-export function asCurl(
-  call: Pick<Call, "method" | "path" | "model">,
-  base: string,
-  headers: Record<string, string> = {},
-): string {
-  const hidden = new Set([
-    "authorization",
-    "host",
-    "content-length",
-    "connection",
-    "user-agent",
-    "accept-encoding",
-    "accept",
-  ]);
-  const kept = Object.entries(headers).filter(
-    ([name, value]) => !hidden.has(name.toLowerCase()) && !value.includes("•") && !value.includes("***"),
-  );
+export function asCurl(call: Pick<Call, "method" | "path" | "model">, base: string): string {
   const lines = [
     `curl ${call.method === "GET" ? "" : `-X ${call.method} `}'${base}${call.path}'`,
     `-H "Authorization: Bearer $PORTICO_KEY"`,
   ];
-  for (const [name, value] of kept) lines.push(`-H '${name}: ${value}'`);
   if (call.method !== "GET" && call.model)
     lines.push(`-d '{"model": "${call.model}", "messages": [{"role": "user", "content": "…"}]}'`);
   return lines.join(" \\\n  ");

@@ -108,8 +108,12 @@ function Time({ call }: { call: CallDetail }) {
         {duration(call.duration_us)}, {duration(call.added_us)} of it ours
       </div>
       <div className="dim">
-        {call.first_byte_us !== null && `first byte ${duration(call.first_byte_us)}`}
-        {call.snapshot_version !== null && ` · snapshot ${call.snapshot_version}`}
+        {[
+          call.first_byte_us !== null && `first byte ${duration(call.first_byte_us)}`,
+          call.snapshot_version !== null && `snapshot ${call.snapshot_version}`,
+        ]
+          .filter(Boolean)
+          .join(" · ")}
       </div>
     </Card>
   );
@@ -133,19 +137,14 @@ function Reason({ call }: { call: CallDetail }) {
   );
 }
 
-const curlFor = (call: CallDetail) =>
-  asCurl({ ...call, path: call.request?.path ?? call.path }, location.origin, call.request?.headers);
+const curlFor = (call: CallDetail) => asCurl(call, location.origin);
 
 function SendAgain({ call }: { call: CallDetail }) {
-  const headers = Object.entries(call.request?.headers ?? {});
   return (
     <Card title="Send it again">
       <div className="stack tight">
         <Code label="The call as curl" text={curlFor(call)} />
-        <p className="dim">Bodies are not kept, and neither are keys: fill in your own.</p>
-        {headers.length > 0 && (
-          <Code label="Headers, secrets masked" text={headers.map(([name, value]) => `${name}: ${value}`).join("\n")} />
-        )}
+        <p className="dim">Bodies and headers are not kept: fill in your own, and your key.</p>
       </div>
     </Card>
   );
@@ -184,6 +183,7 @@ function Found({ call }: { call: CallDetail }) {
                 </span>,
               ],
               ["Attempts", String(call.attempts)],
+              ["From", call.request.address ?? "unknown"],
               [
                 "Endpoint",
                 call.service.endpoint ? (

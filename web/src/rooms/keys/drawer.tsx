@@ -134,7 +134,7 @@ function Edit({ of, onClose }: { of: Key; onClose: () => void }) {
       name: name.trim(),
       permissions,
       services: every_service ? null : services,
-      ...(rate_limit_per_minute ? { rate_limit_per_minute: Number(rate_limit_per_minute) } : {}),
+      rate_limit_per_minute: rate_limit_per_minute ? Number(rate_limit_per_minute) : null,
     });
   };
   return (

@@ -4,11 +4,12 @@ import TextField from "@mui/material/TextField";
 import { useQuery } from "@tanstack/react-query";
 import { allServices } from "../../api/queries/services";
 import { useMay, useMe } from "../../api/session";
+import type { Permission } from "../../api/types";
 import type { Problems, useForm } from "../../parts/form";
 
 export interface KeyValues {
   name: string;
-  permissions: string[];
+  permissions: Permission[];
   every_service: boolean;
   services: string[];
   rate_limit_per_minute: string;
@@ -25,8 +26,7 @@ export function checkKey(values: KeyValues): Problems<KeyValues> {
   };
 }
 
-const toggled = (list: string[], item: string) =>
-  list.includes(item) ? list.filter((it) => it !== item) : [...list, item];
+const toggled = <T,>(list: T[], item: T) => (list.includes(item) ? list.filter((it) => it !== item) : [...list, item]);
 
 export function KeyFields<T extends KeyValues>({ form }: { form: ReturnType<typeof useForm<T>> }) {
   const me = useMe();

@@ -7,7 +7,7 @@ import { allKeys } from "../../api/queries/keys";
 import { allServices } from "../../api/queries/services";
 import { addGrant, allMembers, grantList, removeGrant } from "../../api/queries/tenancy";
 import { useMay } from "../../api/session";
-import type { Grant } from "../../api/types";
+import type { Grant, GrantDraft } from "../../api/types";
 import { Ask, FormDialog } from "../../parts/ask";
 import { useForm } from "../../parts/form";
 import { Card } from "../../parts/page";
@@ -15,13 +15,18 @@ import { Table } from "../../parts/table";
 import { Empty, Loaded } from "../../parts/trouble";
 import { Ago } from "../../parts/words";
 
-const permissions = ["services.read", "services.call", "services.manage"];
+const permissions: GrantDraft["permission"][] = ["services.read", "services.call", "services.manage"];
+const start: { principal: string; service: string; permission: GrantDraft["permission"] } = {
+  principal: "",
+  service: "",
+  permission: "services.call",
+};
 
 function AddGrant({ onClose }: { onClose: () => void }) {
   const members = useQuery(allMembers).data ?? [];
   const keys = useQuery({ ...allKeys, enabled: useMay("keys.read") }).data ?? [];
   const services = useQuery(allServices).data ?? [];
-  const form = useForm({ principal: "", service: "", permission: "services.call" }, (values) => ({
+  const form = useForm(start, (values) => ({
     principal: values.principal ? undefined : "Choose who",
     service: values.service ? undefined : "Choose the service",
   }));

@@ -1,10 +1,10 @@
-import type { Service, ServiceDraft, ServiceKind, ServiceMethod } from "../../api/types";
+import type { Service, ServiceDraft, ServiceMethod } from "../../api/types";
 import type { Problems } from "../../parts/form";
 
 /** What stands in the form: texts, as they are typed. */
 export interface ServiceValues {
   name: string;
-  kind: ServiceKind;
+  kind: ServiceDraft["kind"];
   url: string;
   description: string;
   layer: string;
@@ -58,7 +58,7 @@ export function valuesOf(service: Service): ServiceValues {
   return {
     ...blank,
     name: service.name,
-    kind: service.kind,
+    kind: service.kind === "model" ? "model" : "http",
     description: service.description,
     layer: service.layer ?? "",
     tags: service.tags.join(", "),

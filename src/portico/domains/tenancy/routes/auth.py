@@ -32,21 +32,23 @@ RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=Fal
 
 
 @router.post("/sign-in")
-async def sign_in_locally(ask: SignInAsk, response: Response, address: Address, deps: DepsDep) -> SignedInWire:
+async def sign_in_with_password(ask: SignInAsk, response: Response, address: Address, deps: DepsDep) -> SignedInWire:
     org_id = None if ask.org_id is None else OrgId(ask.org_id)
     signed_in = await sign_in.sign_in(ask.email, ask.password.get_secret_value(), org_id, address, deps)
     return await _answer(signed_in, response, deps)
 
 
 @router.post("/refresh")
-async def refresh(response: Response, address: Address, deps: DepsDep, token: RefreshCookie = None) -> SignedInWire:
+async def refresh_sign_in(
+    response: Response, address: Address, deps: DepsDep, token: RefreshCookie = None
+) -> SignedInWire:
     if token is None:
         raise SignInEnded
     return await _answer(await session.refresh(token, address, deps), response, deps)
 
 
 @router.post("/switch")
-async def switch(ask: SwitchAsk, response: Response, caller: Caller, deps: DepsDep) -> SignedInWire:
+async def switch_scope(ask: SwitchAsk, response: Response, caller: Caller, deps: DepsDep) -> SignedInWire:
     moved = await session.switch(caller, OrgId(ask.org_id), ScopeName(ask.scope), deps)
     return await _answer(moved, response, deps)
 

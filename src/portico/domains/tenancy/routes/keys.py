@@ -41,12 +41,12 @@ async def create_key(
 
 
 @router.get("/{key_id}")
-async def get_key(key_id: IdText, deps: DepsDep, scope: OrgScope = needs("keys.read")) -> KeyWire:
+async def find_key(key_id: IdText, deps: DepsDep, scope: OrgScope = needs("keys.read")) -> KeyWire:
     return key_wire(await verbs.find_key(scope, KeyId(key_id), deps), deps.clock.now())
 
 
 @router.patch("/{key_id}")
-async def change_key(key_id: IdText, ask: KeyPatch, deps: DepsDep, scope: OrgScope = needs("keys.manage")) -> KeyWire:
+async def update_key(key_id: IdText, ask: KeyPatch, deps: DepsDep, scope: OrgScope = needs("keys.manage")) -> KeyWire:
     change = KeyChange(
         name=ask.name,
         permissions=None if ask.permissions is None else tuple(ask.permissions),

@@ -21,7 +21,7 @@ async def list_members(
 
 
 @router.patch("/{person_id}")
-async def change_member(
+async def update_member(
     person_id: IdText, ask: MemberPatch, deps: DepsDep, scope: OrgScope = needs("members.manage")
 ) -> MemberWire:
     change = MemberChange(

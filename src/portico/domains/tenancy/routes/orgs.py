@@ -29,14 +29,14 @@ async def create_org(ask: OrgAsk, caller: Caller, response: Response, deps: Deps
 
 
 @router.get("/{org_id}")
-async def get_org(org_id: IdText, caller: Caller, deps: DepsDep) -> OrgWire:
+async def find_org(org_id: IdText, caller: Caller, deps: DepsDep) -> OrgWire:
     return org_wire(await verbs.find_org(caller, OrgId(org_id), deps))
 
 
 @router.patch("/{org_id}")
-async def rename_org(org_id: IdText, ask: OrgPatch, caller: Caller, deps: DepsDep) -> OrgWire:
+async def update_org(org_id: IdText, ask: OrgPatch, caller: Caller, deps: DepsDep) -> OrgWire:
     if ask.name is None:
-        return await get_org(org_id, caller, deps)
+        return await find_org(org_id, caller, deps)
     return org_wire(await verbs.rename_org(caller, OrgId(org_id), ask.name, deps))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portico.domains.tenancy.model import PERMISSIONS, Identity, Org, Person, Role
+from portico.domains.tenancy.model import PERMISSIONS, Identity, Org, Permission, Person, Role
 from portico.domains.tenancy.service.authority import PLATFORM
 from portico.domains.tenancy.store import orgs as org_store
 from portico.domains.tenancy.store import people as people_store
@@ -29,7 +29,7 @@ class Me:
     identity: Identity
     person: Person | None
     org: Org | None
-    permissions: tuple[str, ...]
+    permissions: tuple[Permission, ...]
     orgs: tuple[OrgOfMine, ...]
 
 

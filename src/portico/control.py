@@ -19,12 +19,11 @@ from portico.domains.routing.model import Hello, Snapshot
 from portico.domains.usage import public as usage
 from portico.jobs.driver import Activity, run_reconcilers
 from portico.jobs.plan import plan
-from portico.main import EXIT_CONFIG, open_deps
 from portico.platform import schema
 from portico.platform.crypto import MasterKeyInvalid
 from portico.platform.db import DatabaseUnavailable
-from portico.platform.deps import Deps
-from portico.platform.settings import Loaded, RealtimeSettings, Settings
+from portico.platform.deps import Deps, open_deps
+from portico.platform.settings import EXIT_CONFIG, Loaded, RealtimeSettings, Settings
 from portico.realtime.admission import SocketTerms
 from portico.realtime.sockets import Realtime
 

@@ -6,15 +6,9 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from portico.platform.settings import Settings, SettingsInvalid, load_settings
-
-if TYPE_CHECKING:
-    from portico.platform.deps import Deps
+from portico.platform.settings import EXIT_CONFIG, Settings, SettingsInvalid, load_settings
 
 
 @dataclass(frozen=True)
@@ -29,29 +23,6 @@ def serve(settings: Settings, options: ServeOptions) -> int:
     from portico.supervisor import supervise
 
     return supervise(settings, restart=options.restart_children)
-
-
-@asynccontextmanager
-async def open_deps(settings: Settings) -> AsyncIterator["Deps"]:
-    """The ground for domains, opened and closed; waits for the database.
-
-    raises   DatabaseUnavailable · MasterKeyInvalid
-    """
-    from portico.kernel.clock import SystemClock
-    from portico.platform.bus import LocalBus
-    from portico.platform.cache import ReadCache
-    from portico.platform.crypto import Sealer, open_key_ring
-    from portico.platform.db import open_database
-    from portico.platform.deps import Deps
-
-    bus = LocalBus()
-    keys = open_key_ring(settings)
-    database = open_database(settings, bus)
-    try:
-        await database.wait_until_up(settings.server.startup_wait_s)
-        yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings, ReadCache(bus))
-    finally:
-        await database.close()
 
 
 def run(role: str) -> int:
@@ -75,9 +46,6 @@ def run(role: str) -> int:
 
     return run_control(loaded)
 
-
-# A start that failed for a reason that trying again will not mend; the supervisor then gives up.
-EXIT_CONFIG = 78
 
 if __name__ == "__main__":
     sys.exit(run(sys.argv[1] if len(sys.argv) > 1 else "control"))

@@ -8,8 +8,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from portico.main import EXIT_CONFIG
-from portico.platform.settings import Settings
+from portico.platform.settings import EXIT_CONFIG, Settings
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0

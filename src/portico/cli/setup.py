@@ -38,11 +38,11 @@ def setup(
 
 
 async def _seed(settings: Settings, draft: tuple[str, str, str, str, str]) -> tuple[str, str, bool]:
-    from portico import main
     from portico.domains.tenancy import public as tenancy
     from portico.platform import migrate
+    from portico.platform.deps import open_deps
 
     await migrate.upgrade_database(settings)
-    async with main.open_deps(settings) as deps:
+    async with open_deps(settings) as deps:
         org_id, person_id, created = await tenancy.seed_owner(deps, *draft)
     return org_id, person_id, created

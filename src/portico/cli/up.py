@@ -93,10 +93,10 @@ def _sign_in_as_owner(settings: Settings, url: str, password: str | None) -> str
 
 async def _seed(settings: Settings, password: str) -> bool:
     """True when the owner was made just now."""
-    from portico import main
     from portico.domains.tenancy import public as tenancy
+    from portico.platform.deps import open_deps
 
-    async with main.open_deps(settings) as deps:
+    async with open_deps(settings) as deps:
         seeded = await tenancy.seed_owner(
             deps, demo.ORG_NAME, demo.ORG_SLUG, demo.OWNER_EMAIL, demo.OWNER_NAME, password
         )

@@ -1,13 +1,14 @@
 """What a domain is handed: the ground it stands on, nothing else."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from portico.kernel.clock import Clock
-from portico.platform.bus import Bus
+from portico.kernel.clock import Clock, SystemClock
+from portico.platform.bus import Bus, LocalBus
 from portico.platform.cache import ReadCache
-from portico.platform.crypto import KeyRing, Sealer
-from portico.platform.db import Database, Tx
+from portico.platform.crypto import KeyRing, Sealer, open_key_ring
+from portico.platform.db import Database, Tx, open_database
 from portico.platform.settings import Settings
 
 
@@ -27,3 +28,18 @@ class Deps:
 
     def read(self) -> AbstractAsyncContextManager[Tx]:
         return self.db.read()
+
+
+@asynccontextmanager
+async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
+    """The ground, opened and closed; waits for the database.
+
+    raises   DatabaseUnavailable · MasterKeyInvalid
+    """
+    bus, keys = LocalBus(), open_key_ring(settings)
+    database = open_database(settings, bus)
+    try:
+        await database.wait_until_up(settings.server.startup_wait_s)
+        yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings, ReadCache(bus))
+    finally:
+        await database.close()

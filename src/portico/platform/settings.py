@@ -17,6 +17,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 Environment = Literal["development", "production"]
 LONGEST_RUN_DIR = 88
 Tree = TypeVar("Tree")
+# The exit code of a start that failed for a reason that trying again will not mend (EX_CONFIG of sysexits.h).
+EXIT_CONFIG = 78
 Source = Literal["default", "file", "environment"]
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 import orjson
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from portico.gateway.call import Usage
+from portico.gateway.dialects.openai_fields import Ask, UsageFields, decode_answer, decode_ask, decode_chunk
 from portico.gateway.refusals import MalformedJson
 from portico.kernel.errors import InvalidInput
 
@@ -17,41 +18,10 @@ MOST_CHOICES = 128
 MOST_OUTPUT = 10_000_000
 
 
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
-
-
-class Ask(msgspec.Struct):
-    """What we read of a request. Unknown fields are ignored here and stay in the body."""
-
-    model: str
-    stream: bool | None = None
-    n: int | None = None
-    max_tokens: int | UnsetType | None = UNSET
-    max_completion_tokens: int | None = None
-    stream_options: _StreamOptions | UnsetType | None = UNSET
-
-    @property
-    def output_max(self) -> int | None:
-        """The caller's own bound. When both are given, the service may follow either, so the larger one counts."""
-        first, second = self.max_tokens, self.max_completion_tokens
-        if first is None or first is UNSET:
-            return second
-        return first if second is None else max(first, second)
-
-    @property
-    def wants_usage(self) -> bool:
-        options = self.stream_options
-        return options is not None and options is not UNSET and options.include_usage is True
-
-
-_decode_ask = msgspec.json.Decoder(Ask).decode
-
-
 def read_ask(body: bytes) -> Ask:
     """raises MalformedJson (400) · InvalidInput (400) naming the field"""
     try:
-        ask = _decode_ask(body)
+        ask = decode_ask(body)
     except msgspec.ValidationError as error:
         field = str(error).rpartition("$.")[2].rstrip("`") if "$." in str(error) else "model"
         raise InvalidInput(field, str(error).split(" - at")[0]) from error
@@ -103,23 +73,6 @@ def _rewritten(body: bytes, additions: dict[str, Any]) -> bytes:
     return orjson.dumps({**whole, **additions})
 
 
-class _UsageFields(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-
-
-class _Answer(msgspec.Struct):
-    usage: _UsageFields | None = None
-
-
-class _Chunk(msgspec.Struct):
-    usage: _UsageFields | None = None
-    choices: list[msgspec.Raw] = []
-
-
-_decode_answer = msgspec.json.Decoder(_Answer).decode
-_decode_chunk = msgspec.json.Decoder(_Chunk).decode
 MOST_METERED_BYTES = 16 * 1024 * 1024
 # What a service may answer instead of JSON that we can read; it is passed on all the same.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -152,7 +105,7 @@ class AnswerMeter:
     def usage(self, *, complete: bool) -> Usage:
         if complete and self._size <= MOST_METERED_BYTES:
             try:
-                found = _decode_answer(self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)).usage
+                found = decode_answer(self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)).usage
             except UNREADABLE:
                 found = None
             if found is not None:
@@ -169,7 +122,7 @@ class StreamMeter:
         self._asked_bytes, self._hide = asked_bytes, hide_usage
         self._carry = b""
         self._events = 0
-        self._found: _UsageFields | None = None
+        self._found: UsageFields | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         if not self._carry and chunk.endswith(b"\n\n") and not _may_hold_usage(chunk):
@@ -195,7 +148,7 @@ class StreamMeter:
         if not _may_hold_usage(event):
             return True
         try:
-            parsed = _decode_chunk(event.partition(b"data:")[2].strip())
+            parsed = decode_chunk(event.partition(b"data:")[2].strip())
         except UNREADABLE:
             return True
         if parsed.usage is None:
@@ -233,7 +186,7 @@ def _events(buffer: bytes) -> list[bytes]:
     return [*events, parts[-1]] if parts[-1] else events
 
 
-def _as_usage(found: _UsageFields) -> Usage:
+def _as_usage(found: UsageFields) -> Usage:
     tokens_in = max(found.prompt_tokens or 0, 0)
     tokens_out = found.completion_tokens
     if tokens_out is None:

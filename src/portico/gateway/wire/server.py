@@ -63,7 +63,7 @@ class Door(Protocol):
     def refuse_head(self, connection: "Connection", code: str, message: str) -> bytes: ...
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """States: idle (no exchange) · head (bytes of a head seen) · exchange(s) under way · tunnel · closing."""
 
     __slots__ = (

@@ -60,7 +60,7 @@ class Address:
     path: str | None = None
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection:
     """Idle in the pool, or carrying exactly one call for its `listener`."""
 
     __slots__ = (
@@ -371,9 +371,9 @@ class Pool:
     async def _open(self, address: Address) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         if address.path is not None:
-            _, connection = await loop.create_unix_connection(lambda: UpstreamConnection(self), address.path)
+            _, connection = await loop.create_unix_connection(lambda: UpstreamConnection(self), address.path)  # type: ignore[type-var]
         else:
-            _, connection = await loop.create_connection(
+            _, connection = await loop.create_connection(  # type: ignore[type-var]
                 lambda: UpstreamConnection(self),
                 address.host,
                 address.port,

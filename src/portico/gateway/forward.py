@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING
 
 from portico.gateway.breaker import Breaker
 from portico.gateway.call import RoutedCall
@@ -15,6 +14,7 @@ from portico.gateway.refusals import (
     UpstreamTimeout,
     UpstreamUnreachableRefusal,
 )
+from portico.gateway.relay import Relay, Sender
 from portico.gateway.route import breaker_open
 from portico.gateway.view import Target
 from portico.gateway.wire.head import (
@@ -34,16 +34,13 @@ from portico.gateway.wire.upstream import (
 )
 from portico.kernel.errors import Refusal
 
-if TYPE_CHECKING:
-    from portico.gateway.relay import Relay
-
 RETRY_STATUSES = frozenset({502, 503, 504})
 FIRST_PAUSE_S = 0.05
 # A streamed body can be sent again only while all of it so far is still here.
 REPLAY_BYTES = 64 * 1024
 
 
-class Forward:
+class Forward(Sender):
     """One call's attempts. Hears the upstream connection until an answer's head is accepted, then hands it to the relay."""
 
     __slots__ = (
@@ -54,8 +51,6 @@ class Forward:
         "_head_tail",
         "_is_probe",
         "_left",
-        "_relay",
-        "_routed",
         "_sent",
         "_sent_bytes",
         "_sent_end",
@@ -63,16 +58,17 @@ class Forward:
         "_timer",
         "attempts",
         "away_ns",
-        "connection",
-        "finished",
         "left_ns",
+        "relay",
+        "routed",
         "sent_ns",
         "target",
     )
 
-    def __init__(self, gate: Gate, routed: RoutedCall, relay: "Relay") -> None:
+    def __init__(self, gate: Gate, routed: RoutedCall, relay: Relay) -> None:
+        super().__init__()
         entry = routed.admitted.service.entry
-        self._gate, self._routed, self._relay = gate, routed, relay
+        self._gate, self.routed, self.relay = gate, routed, relay
         self._timeout_s = entry.timeout_s or gate.settings.gateway.request_timeout_s
         self._left = entry.max_retries + 1
         self._head_tail = request_head_tail(routed)
@@ -82,9 +78,7 @@ class Forward:
         self._breaker: Breaker | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.attempts = 0
-        self.connection: UpstreamConnection | None = None
         self.target: Target = routed.targets[0]
-        self.finished = False
         self.sent_ns = 0
         # Since when the call is away (connecting, with the service, or pausing), and how long it was before that.
         self.left_ns = self.away_ns = 0
@@ -106,7 +100,7 @@ class Forward:
             self._connected(connection)
         elif pool.full:
             self._abandon_probe()
-            raise TooManyWaiting(self._routed.admitted.service.entry.name)
+            raise TooManyWaiting(self.routed.admitted.service.entry.name)
         else:
             gate = self._gate
             self.left_ns = self.left_ns or time.perf_counter_ns()
@@ -114,11 +108,11 @@ class Forward:
 
     def _next_target(self) -> Target:
         """The first whose breaker lets this attempt through, beginning after the one tried last."""
-        targets, now = self._routed.targets, time.monotonic()
+        targets, now = self.routed.targets, time.monotonic()
         if len(targets) == 1:
             only = self._gate.breaker_of(targets[0])
             if not only.admits(now):
-                raise breaker_open(self._routed.admitted.service, [only], now)
+                raise breaker_open(self.routed.admitted.service, [only], now)
             self._breaker = only
             self._is_probe = only.state == "half_open"
             return targets[0]
@@ -129,7 +123,7 @@ class Forward:
                 self._breaker = self._gate.breaker_of(target)
                 self._is_probe = self._breaker.state == "half_open"
                 return target
-        service = self._routed.admitted.service
+        service = self.routed.admitted.service
         raise breaker_open(service, [self._gate.breaker_of(target) for target in targets], now)
 
     def _connected(self, connection: UpstreamConnection) -> None:
@@ -139,7 +133,7 @@ class Forward:
         self.connection = connection
         if self.left_ns:
             self.away_ns += time.perf_counter_ns() - self.left_ns
-        raw = self._routed.admitted.known.raw
+        raw = self.routed.admitted.known.raw
         deadline = time.monotonic() + self._timeout_s
         connection.take(self, head_request=raw.head.method == b"HEAD", deadline=deadline)
         head = request_line(raw.head.method, self.target, raw.upstream_path) + self._head_tail
@@ -154,11 +148,11 @@ class Forward:
             self._send_again()
         else:
             self._attached = True
-            self._relay.exchange.stream_body(self)
+            self.relay.exchange.stream_body(self)
 
     def _send_again(self) -> None:
         # The one before may have gone while it was slow.
-        self._relay.exchange.connection.resume_reading()
+        self.relay.exchange.connection.resume_reading()
         for chunk in self._sent or ():
             self._frame(chunk)
         if self._sent_end:
@@ -173,7 +167,7 @@ class Forward:
                 self._sent = None
             else:
                 self._sent.append(chunk)
-        self._relay.bytes_in += len(chunk)
+        self.relay.bytes_in += len(chunk)
         self._frame(chunk)
 
     def _frame(self, chunk: bytes) -> None:
@@ -181,7 +175,7 @@ class Forward:
         if connection is None:
             return
         connection.deadline = time.monotonic() + self._timeout_s
-        if self._routed.admitted.known.raw.head.chunked:
+        if self.routed.admitted.known.raw.head.chunked:
             connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         else:
             connection.send(chunk)
@@ -192,7 +186,7 @@ class Forward:
             self._sent = None
         if self.connection is None:
             return
-        if self._routed.admitted.known.raw.head.chunked:
+        if self.routed.admitted.known.raw.head.chunked:
             lines = b"".join([b"%b: %b\r\n" % trailer for trailer in trailers])
             self.connection.send(b"0\r\n%b\r\n" % lines)
         self.connection.request_done()
@@ -214,8 +208,8 @@ class Forward:
         elif self._breaker is not None:
             self._breaker.succeeded(time.monotonic())
         connection.deadline = time.monotonic() + self._gate.settings.gateway.stream_idle_timeout_s
-        connection.listener = self._relay
-        self._relay.answer_head(status, headers, length, bodiless=bodiless)
+        connection.listener = self.relay
+        self.relay.answer_head(status, headers, length, bodiless=bodiless)
 
     def answer_body(self, chunk: bytes) -> None:
         """Never: a head comes first, and then the relay listens."""
@@ -231,19 +225,19 @@ class Forward:
 
     def upgraded(self, headers: list[Header], rest: bytes) -> None:
         connection = self.connection
-        if not self._routed.admitted.known.raw.head.upgrade and connection is not None:
+        if not self.routed.admitted.known.raw.head.upgrade and connection is not None:
             connection.drop()
             self._lost(UpstreamBroken("It switched protocols without being asked to.", any_bytes=True))
             return
         if self._breaker is not None:
             self._breaker.succeeded(time.monotonic())
-        self._relay.upgraded(headers, rest)
+        self.relay.upgraded(headers, rest)
 
     def service_is_slow(self) -> None:
-        self._relay.service_is_slow()
+        self.relay.service_is_slow()
 
     def service_is_ready(self) -> None:
-        self._relay.service_is_ready()
+        self.relay.service_is_ready()
 
     # -- ends ------------------------------------------------------------------------------------------------------------------------------------
 
@@ -253,7 +247,7 @@ class Forward:
         if self._timer is not None:
             self._timer.cancel()
         self._abandon_probe()
-        if self.connection is not None and self.connection.listener in {self, self._relay}:
+        if self.connection is not None and self.connection.listener in {self, self.relay}:
             self.connection.drop()
 
     def _lost(self, error: UpstreamBroken) -> None:
@@ -266,13 +260,13 @@ class Forward:
             self._abandon_probe()
             self._retry()
             return
-        refusal = _refusal_of(error, self._routed.admitted.service.entry.name)
+        refusal = _refusal_of(error, self.routed.admitted.service.entry.name)
         if not isinstance(refusal, EgressRefusedHere):
             self._failed_once()
             if self._left > 0 and self._may_repeat(answered=False, unsent=isinstance(error, UpstreamUnreachable)):
                 self._again()
                 return
-        self._relay.failed(refusal)
+        self.relay.failed(refusal)
 
     def _was_stale(self, connection: UpstreamConnection | None, error: UpstreamBroken) -> bool:
         """A kept connection that the service closed just as we used it tells nothing about the service: try a new one, once."""
@@ -282,14 +276,14 @@ class Forward:
             and not self._fresh
             and not error.any_bytes
             and not isinstance(error, UpstreamTimedOut)
-            and self._may_repeat(answered=self._routed.admitted.known.raw.dialect == "openai")
+            and self._may_repeat(answered=self.routed.admitted.known.raw.dialect == "openai")
         )
 
     def _may_repeat(self, *, answered: bool, unsent: bool = False) -> bool:
         """Safe to try again? Never after a byte went to the client; else when nothing was sent or repeating changes nothing."""
-        if self._relay.exchange.answer_started:
+        if self.relay.exchange.answer_started:
             return False
-        raw = self._routed.admitted.known.raw
+        raw = self.routed.admitted.known.raw
         if raw.body is None and self._sent is None:
             return False
         if unsent or raw.head.method in IDEMPOTENT:
@@ -300,7 +294,7 @@ class Forward:
     def _again(self) -> None:
         if self._attached:
             # The body waits at the client meanwhile: what is sent again must be all of it.
-            self._relay.exchange.connection.pause_reading()
+            self.relay.exchange.connection.pause_reading()
         pause_s = FIRST_PAUSE_S * 2 ** (self.attempts - 1) * random.uniform(0.5, 1.5)
         self._timer = asyncio.get_running_loop().call_later(pause_s, self._retry)
 
@@ -310,7 +304,7 @@ class Forward:
         try:
             self.start()
         except Refusal as refusal:
-            self._relay.failed(refusal)
+            self.relay.failed(refusal)
 
     def _failed_once(self) -> None:
         if self._breaker is not None and self._breaker.failed(time.monotonic()):

@@ -8,7 +8,7 @@ import time
 
 from portico.gateway.gate import Gate
 from portico.gateway.refusals import BodyTooLarge, MalformedRequest, NotReady, TooManyWaiting, envelope
-from portico.gateway.relay import Relay
+from portico.gateway.relay import Relay, Sender
 from portico.gateway.wire.exchange import Exchange
 from portico.gateway.wire.head import HOP_BY_HOP, Head, Header, connection_options
 from portico.gateway.wire.upstream import Address, Pool, UpstreamBroken, UpstreamConnection, UpstreamTimedOut
@@ -24,7 +24,7 @@ class ControlUnreachable(NotReady):
     pass
 
 
-class InsideCall:
+class InsideCall(Sender):
     """Handler, listener and owner in one: there is one target, no retry and nothing to settle."""
 
     __slots__ = (
@@ -35,27 +35,25 @@ class InsideCall:
         "_relay",
         "_traceparent",
         "address",
-        "connection",
         "exchange",
-        "finished",
         "max_body_bytes",
     )
 
     def __init__(self, gate: Gate, pool: Pool, address: str, correlation_id: str, traceparent: bytes) -> None:
+        super().__init__()
         self._gate, self._pool, self.address = gate, pool, address
         self._correlation_id, self._traceparent = correlation_id, traceparent
         self.max_body_bytes = gate.limits.max_body_bytes
-        self.connection: UpstreamConnection | None = None
         self.exchange: Exchange = None  # type: ignore[assignment]
         self._relay: Relay = None  # type: ignore[assignment]
-        self.finished = self._done = False
+        self._done = False
 
     # -- Handler --------------------------------------------------------------------------------------------------------------------------
 
     def begin(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self._relay = Relay(self, exchange)
-        self._relay.forward = self  # type: ignore[assignment]
+        self._relay.sender = self
         try:
             if is_stranger(exchange.head):
                 self._gate.take_anonymous(self.address)

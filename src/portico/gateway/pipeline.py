@@ -152,8 +152,8 @@ class GovernedCall:
             self._prepare_model_call(admitted, relay)
         elif self._cache_key is not None or self._idempotency is not None:
             relay.keep_whole_body()
+        self._forward = relay.sender = Forward(gate, routed, relay)
         self._relay = relay
-        self._forward = relay.forward = Forward(gate, routed, relay)
         if admitted.holds:
             gate.journal.write_then(reserve_line(admitted, gate.view.version), self._recorded)
             admitted.journaled = True
@@ -325,7 +325,7 @@ class GovernedCall:
         usage = NOTHING_USED
         if self._meter is not None and 0 < relay.status < 400:
             usage = self._meter.usage(complete=complete)
-        settle_call(self._gate, admitted, relay, usage, verdict, refusal, self._marks)
+        settle_call(self._gate, forward, usage, verdict, refusal, self._marks)
 
     def _finish(self) -> None:
         self._done = True

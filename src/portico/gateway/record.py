@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from portico.domains.limits.ledger import Hold
 from portico.domains.usage.model import CallLine, Charge, Stage, Verdict
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
+from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
 from portico.gateway.relay import Relay
 from portico.kernel.errors import Refusal
@@ -44,10 +45,9 @@ def charges_of(holds: list[Hold]) -> tuple[Charge, ...]:
     return tuple([Charge(hold.account.id, hold.started_us, hold.amount, hold.charged) for hold in holds])
 
 
-def added_us(raw: RawCall, relay: Relay, now_ns: int) -> int:
+def added_us(raw: RawCall, forward: Forward, now_ns: int) -> int:
     """Our part of the time: all but what was spent on connecting, on waiting for the service and on pauses between tries."""
-    forward = relay.forward
-    returned_ns = relay.last_data_ns or now_ns
+    returned_ns = forward.relay.last_data_ns or now_ns
     away_ns = forward.away_ns + (returned_ns - forward.left_ns if forward.left_ns else 0)
     return max(now_ns - raw.began_ns - away_ns, 0) // 1000
 
@@ -86,13 +86,12 @@ def _all_stages(began: int, marks: Marks, relay: Relay, now_ns: int) -> tuple[St
     )
 
 
-def answered_line(
-    admitted: AdmittedCall, relay: Relay, outcome: Outcome, stages: tuple[Stage, ...], snapshot_version: int
-) -> CallLine:
+def answered_line(forward: Forward, outcome: Outcome, stages: tuple[Stage, ...], snapshot_version: int) -> CallLine:
     """The record of a call that left for its service."""
+    admitted = forward.routed.admitted
     raw, who, entry = admitted.known.raw, admitted.known.who, admitted.service.entry
-    forward, usage, refusal = relay.forward, outcome.usage, outcome.refusal
-    target = forward.target
+    relay, target = forward.relay, forward.target
+    usage, refusal = outcome.usage, outcome.refusal
     return CallLine(
         id=raw.id,
         at_us=raw.began_us,

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from portico.gateway.call import Meter
-from portico.gateway.forward import Forward
 from portico.gateway.wire.exchange import Exchange
 from portico.gateway.wire.head import HOP_BY_HOP, Header, connection_options, status_line
 from portico.gateway.wire.tunnel import Tunnel, join_tunnels
-from portico.gateway.wire.upstream import UpstreamBroken
+from portico.gateway.wire.upstream import UpstreamBroken, UpstreamConnection
 from portico.kernel.errors import Refusal
 
 
@@ -28,6 +27,19 @@ class RelayOwner(Protocol):
     def relay_ended(self) -> None: ...
 
 
+class Sender:
+    """Who sends the request: the relay asks it which connection the answer comes from, and tells it when all is over."""
+
+    __slots__ = ("connection", "finished")
+
+    def __init__(self) -> None:
+        self.connection: UpstreamConnection | None = None
+        self.finished = False
+
+    def answer_broken(self, error: UpstreamBroken) -> None:
+        raise NotImplementedError
+
+
 class Relay:
     """Hears the upstream connection once its head was accepted."""
 
@@ -41,16 +53,16 @@ class Relay:
         "bytes_out",
         "exchange",
         "first_byte_ns",
-        "forward",
         "headers",
         "last_data_ns",
+        "sender",
         "status",
         "streamed",
     )
 
     def __init__(self, owner: RelayOwner, exchange: Exchange) -> None:
         self._owner, self.exchange = owner, exchange
-        self.forward: Forward = None  # type: ignore[assignment]
+        self.sender: Sender = None  # type: ignore[assignment]
         self._meter: Meter | None = None
         self._whole: list[bytes] | None = None
         self._on_whole_body: Callable[[bytes], None] | None = None
@@ -75,7 +87,7 @@ class Relay:
     # -- from the service ------------------------------------------------------------------------------------------------------------
 
     def answer_head(self, status: int, headers: list[Header], length: int | None, *, bodiless: bool) -> None:
-        connection = self.forward.connection
+        connection = self.sender.connection
         self.first_byte_ns = self.last_data_ns = connection.received_ns if connection is not None else 0
         self.status, self.headers = status, headers
         named = _NOTHING
@@ -98,7 +110,7 @@ class Relay:
         self.exchange.start_answer(lines, length=length, bodiless=bodiless)
 
     def answer_body(self, chunk: bytes) -> None:
-        connection = self.forward.connection
+        connection = self.sender.connection
         if connection is not None:
             self.last_data_ns = connection.received_ns
             connection.deadline = time.monotonic() + STALL_S
@@ -115,23 +127,23 @@ class Relay:
 
     def answer_end(self, trailers: list[Header]) -> None:
         self._flush_meter()
-        self.forward.finished = True
+        self.sender.finished = True
         self.exchange.end_answer(trailers)
         self._owner.relay_ended()
 
     def answer_broken(self, error: UpstreamBroken) -> None:
-        self.forward.answer_broken(error)
+        self.sender.answer_broken(error)
 
     def answer_paused(self) -> None:
         self.exchange.flush()
 
     def failed(self, refusal: Refusal) -> None:
-        self.forward.finished = True
+        self.sender.finished = True
         self._owner.relay_failed(refusal, started=self.exchange.answer_started)
 
     def upgraded(self, headers: list[Header], rest: bytes) -> None:
         """101: from now on both sides are raw bytes until one of them closes."""
-        upstream = self.forward.connection
+        upstream = self.sender.connection
         if upstream is None:
             return
         self.status = 101
@@ -153,7 +165,7 @@ class Relay:
     def _tunnel_ended(self, sent: int, received: int) -> None:
         self.bytes_in, self.bytes_out = sent, received
         self.last_data_ns = time.perf_counter_ns()
-        self.forward.finished = True
+        self.sender.finished = True
         self.exchange.finished = True
         self._owner.relay_ended()
 
@@ -174,7 +186,7 @@ class Relay:
         self.exchange.connection.resume_reading()
 
     def client_is_slow(self) -> None:
-        connection = self.forward.connection if self.forward is not None else None
+        connection = self.sender.connection
         if connection is not None:
             # While the client does not read, the silence of the service is our doing: no deadline runs for it, but one for the client.
             connection.deadline = 0.0
@@ -183,7 +195,7 @@ class Relay:
 
     def client_is_ready(self) -> None:
         self.exchange.connection.deadline = 0.0
-        connection = self.forward.connection if self.forward is not None else None
+        connection = self.sender.connection
         if connection is not None:
             connection.deadline = time.monotonic() + STALL_S
             connection.resume_reading()

@@ -8,9 +8,9 @@ from portico.domains.limits.ledger import Spend, release, settle
 from portico.domains.usage.model import Verdict
 from portico.gateway.admit import cost_of
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
+from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
 from portico.gateway.record import Marks, Outcome, added_us, answered_line, charges_of, kind_of, stages_of, unsent_line
-from portico.gateway.relay import Relay
 from portico.kernel.errors import Refusal
 
 NOTHING = Spend(0, 0, 0)
@@ -51,8 +51,7 @@ def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, ma
 
 def settle_call(
     gate: Gate,
-    admitted: AdmittedCall,
-    relay: Relay,
+    forward: Forward,
     usage: Usage,
     verdict: Verdict,
     refusal: Refusal | None,
@@ -62,6 +61,7 @@ def settle_call(
 
     A call that never got an answer releases its holds; one that was answered counts, even when the answer was an error.
     """
+    admitted, relay = forward.routed.admitted, forward.relay
     raw, service, status = admitted.known.raw, admitted.service, relay.status
     # An answer that says the service did not do it costs nothing.
     cost = cost_of(service, usage.tokens_in, usage.tokens_out) if 0 < status < 400 else 0
@@ -72,13 +72,11 @@ def settle_call(
     if admitted.holds:
         settle(admitted.holds, Spend(cost, tokens) if status else NOTHING)
     now_ns = time.perf_counter_ns()
-    took_us, ours_us = (now_ns - raw.began_ns) // 1000, added_us(raw, relay, now_ns)
+    took_us, ours_us = (now_ns - raw.began_ns) // 1000, added_us(raw, forward, now_ns)
     if not status:
         status = refusal.row.status if refusal is not None else CLIENT_LEFT
     gate.stats.count(verdict, service.entry.kind, status)
-    gate.stats.observe(took_us, ours_us, marks, raw.began_ns, relay.forward.sent_ns)
+    gate.stats.observe(took_us, ours_us, marks, raw.began_ns, forward.sent_ns)
     outcome = Outcome(verdict, status, took_us, ours_us, cost, usage, refusal)
-    gate.journal.write_soon(
-        answered_line(admitted, relay, outcome, stages_of(raw, marks, relay, now_ns), gate.view.version)
-    )
+    gate.journal.write_soon(answered_line(forward, outcome, stages_of(raw, marks, relay, now_ns), gate.view.version))
     gate.on_journal_grew()

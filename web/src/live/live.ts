@@ -41,6 +41,7 @@ function createBroom(cache: QueryClient, everyMs: number) {
 }
 
 const soon = createBroom(queryClient, 400);
+const steadily = createBroom(queryClient, 2_000);
 const seldom = createBroom(queryClient, 10_000);
 
 function applyCalls(frame: Extract<Frame, { topic: "calls"; cursor: number }>) {
@@ -51,7 +52,10 @@ function applyCalls(frame: Extract<Frame, { topic: "calls"; cursor: number }>) {
       : appendToTail(before, frame.cursor, frame.items);
   queryClient.setQueryData(liveCalls.queryKey, after);
   if (frame.type === "append" && lostSome(before, after)) seldom("calls", "list");
-  if (frame.type === "append" && frame.items.length > 0) seldom("calls", "recent");
+  if (frame.type === "append" && frame.items.length > 0) {
+    steadily("budgets");
+    seldom("calls", "recent");
+  }
 }
 
 function applyBreakers(breakers: LiveBreaker[]) {

@@ -6,20 +6,20 @@ position is stored with it. Whatever dies in between, the next fold starts where
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 
 from portico.domains.limits import public as limits
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import journal, store_journal
+from portico.domains.usage.entry import CallEntry, ReserveEntry, entry_of, row_of
 from portico.domains.usage.journal import Batch, Position
 from portico.domains.usage.model import CallLine, Charge, ReserveLine
-from portico.domains.usage.store_journal import call_row
-from portico.domains.usage.totals import total_calls
+from portico.domains.usage.totals import BudgetSums, Totals, TotalsKey, sum_charges, total_calls
 from portico.kernel.ids import KeyId
 from portico.kernel.scope import SYSTEM, PlatformScope
 from portico.platform.db import Tx, from_micros
@@ -52,11 +52,8 @@ class KeyTouches:
 
     written: dict[KeyId, datetime] = field(default_factory=dict)
 
-    def due(self, calls: Iterable[CallLine]) -> dict[KeyId, datetime]:
-        latest: dict[str, int] = {}
-        for call in calls:
-            if call.principal_kind == "key":
-                latest[call.principal_id] = max(call.at_us, latest.get(call.principal_id, 0))
+    def due(self, calls: Iterable[CallEntry]) -> dict[KeyId, datetime]:
+        latest = {call.principal_id: call.at_us for call in calls if call.principal_kind == "key"}
         seen = ((KeyId(key_id), from_micros(at_us)) for key_id, at_us in latest.items())
         return {
             key_id: at for key_id, at in seen if key_id not in self.written or at - self.written[key_id] >= _TOUCH_EVERY
@@ -96,6 +93,11 @@ async def close_epochs(
     return folder.status
 
 
+def _prepare(batch: Batch) -> tuple[list[tuple[Any, ...]], dict[TotalsKey, Totals], BudgetSums]:
+    """What of a batch needs no database: the rows, what they add up to, and what budgets are charged."""
+    return [row_of(call) for call in batch.calls], total_calls(batch.calls), sum_charges(batch.calls)
+
+
 class _Folder:
     def __init__(self, deps: Deps, journal_dir: Path, touches: KeyTouches) -> None:
         self.deps, self.journal_dir, self.touches = deps, journal_dir, touches
@@ -121,7 +123,7 @@ class _Folder:
     async def _apply_once(self, gateway_id: str, epoch: str, expected: Position | None, batch: Batch) -> None:
         try:
             await self._apply(gateway_id, epoch, expected, batch)
-        except IntegrityError:
+        except store_journal.REPEATED:
             # Positions keep a line from being read twice; this is a line that was written twice.
             async with self.deps.read() as tx:
                 fresh = await _without_repeats(tx, batch)
@@ -133,42 +135,36 @@ class _Folder:
             self.status.repeated += repeated
 
     async def _apply(self, gateway_id: str, epoch: str, expected: Position | None, batch: Batch) -> None:
-        rows, totals = await asyncio.to_thread(
-            lambda: ([call_row(call) for call in batch.calls], total_calls(batch.calls))
-        )
+        rows, totals, charges = await asyncio.to_thread(_prepare, batch)
         touched = self.touches.due(batch.calls)
         async with self.deps.uow() as tx:
             await store_journal.lock_folding(tx, _PLATFORM)
             if await store_journal.load_position(tx, _PLATFORM, gateway_id, epoch) != (expected, False):
                 return
-            left_open, settled = await self._settle(tx, gateway_id, epoch, batch)
+            settled = await self._settle(tx, gateway_id, epoch, batch)
             await store_journal.insert_calls(tx, _PLATFORM, rows)
             await store_journal.add_totals(tx, _PLATFORM, totals)
-            await _charge(tx, [charge for call in batch.calls for charge in call.charges])
-            await _hold(tx, held=left_open, released=settled)
+            await _charge(tx, charges)
+            await _hold(tx, held=batch.reservations, released=settled)
             if touched:
                 await tenancy.touch_keys(tx, _PLATFORM, touched)
             await store_journal.save_position(tx, _PLATFORM, gateway_id, epoch, batch.next, self.deps.clock.now())
             if batch.calls:
                 tx.nudge("calls")
         self.touches.wrote(touched)
-        self._count(gateway_id, epoch, batch, len(left_open))
+        self._count(gateway_id, epoch, batch)
 
-    async def _settle(
-        self, tx: Tx, gateway_id: str, epoch: str, batch: Batch
-    ) -> tuple[list[ReserveLine], list[ReserveLine]]:
-        """Pair reservations with calls; a pair within the batch cancels out and touches no table."""
-        finished = {call.id for call in batch.calls}
-        reserved = {line.id for line in batch.reservations}
-        left_open = [line for line in batch.reservations if line.id not in finished]
-        await store_journal.insert_reservations(tx, _PLATFORM, gateway_id, epoch, left_open)
-        settled = await store_journal.take_reservations(tx, _PLATFORM, sorted(finished - reserved))
-        return left_open, settled
+    async def _settle(self, tx: Tx, gateway_id: str, epoch: str, batch: Batch) -> list[ReserveLine]:
+        """Open and close reservations; a pair within the batch cancels out and touches no table."""
+        await store_journal.insert_reservations(tx, _PLATFORM, gateway_id, epoch, batch.reservations)
+        # What was reserved is settled by the charges of its call: one without charges was never reserved.
+        waited_for = {call.id for call in batch.calls if call.charges} - batch.paired
+        return await store_journal.take_reservations(tx, _PLATFORM, sorted(waited_for))
 
-    def _count(self, gateway_id: str, epoch: str, batch: Batch, left_open: int) -> None:
+    def _count(self, gateway_id: str, epoch: str, batch: Batch) -> None:
         self.status.lines += batch.lines
         self.status.calls += len(batch.calls)
-        self.status.reservations += left_open
+        self.status.reservations += len(batch.reservations)
         self.status.skipped += len(batch.damage)
         for damage in batch.damage:
             log.error(
@@ -190,10 +186,10 @@ class _Folder:
                     await store_journal.close_position(tx, _PLATFORM, gateway_id, epoch, self.deps.clock.now())
                     return
                 known = await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in open_lines])
-                lapsed = [lapsed_call(line) for line in open_lines if line.id not in known]
-                await store_journal.insert_calls(tx, _PLATFORM, [call_row(call) for call in lapsed])
+                lapsed = [entry_of(lapsed_call(line)) for line in open_lines if line.id not in known]
+                await store_journal.insert_calls(tx, _PLATFORM, [row_of(call) for call in lapsed])
                 await store_journal.add_totals(tx, _PLATFORM, total_calls(lapsed))
-                await _charge(tx, [charge for call in lapsed for charge in call.charges])
+                await _charge(tx, sum_charges(lapsed))
                 await _hold(tx, held=[], released=open_lines)
                 tx.nudge("calls")
             self.status.lapsed += len(lapsed)
@@ -243,33 +239,28 @@ def lapsed_call(line: ReserveLine) -> CallLine:
 async def _without_repeats(tx: Tx, batch: Batch) -> Batch:
     """The batch without calls and reservations whose id is in the tables or earlier in the batch."""
     seen = await store_journal.recorded_ids(tx, _PLATFORM, [call.id for call in batch.calls])
-    calls: list[CallLine] = []
+    calls: list[CallEntry] = []
     for call in batch.calls:
         if call.id not in seen:
             seen.add(call.id)
             calls.append(call)
     held = await store_journal.reserved_ids(tx, _PLATFORM, [line.id for line in batch.reservations])
     held |= await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in batch.reservations])
-    reservations: list[ReserveLine] = []
+    reservations: list[ReserveEntry] = []
     for line in batch.reservations:
         if line.id not in held:
             held.add(line.id)
             reservations.append(line)
-    return Batch(calls, reservations, batch.lines, batch.damage, batch.next, batch.behind)
+    return replace(batch, calls=calls, reservations=reservations)
 
 
-async def _charge(tx: Tx, charges: Iterable[Charge]) -> None:
-    sums: dict[tuple[str, int], int] = {}
-    for charge in charges:
-        if charge.charged:
-            key = (charge.budget_id, charge.window_started_at_us)
-            sums[key] = sums.get(key, 0) + charge.charged
+async def _charge(tx: Tx, sums: BudgetSums) -> None:
     if sums:
         await limits.charge(tx, _PLATFORM, _budget_charges(sums))
 
 
-async def _hold(tx: Tx, held: Iterable[ReserveLine], released: Iterable[ReserveLine]) -> None:
-    sums: dict[tuple[str, int], int] = {}
+async def _hold(tx: Tx, held: Iterable[ReserveEntry], released: Iterable[ReserveLine]) -> None:
+    sums: BudgetSums = {}
     for sign, lines in ((1, held), (-1, released)):
         for line in lines:
             for charge in line.charges:
@@ -279,7 +270,7 @@ async def _hold(tx: Tx, held: Iterable[ReserveLine], released: Iterable[ReserveL
         await limits.adjust_held(tx, _PLATFORM, _budget_charges(sums))
 
 
-def _budget_charges(sums: dict[tuple[str, int], int]) -> list[limits.BudgetCharge]:
+def _budget_charges(sums: BudgetSums) -> list[limits.BudgetCharge]:
     return [
         limits.BudgetCharge(budget_id, from_micros(at_us), amount)
         for (budget_id, at_us), amount in sorted(sums.items())

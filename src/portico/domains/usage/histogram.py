@@ -6,6 +6,7 @@ sqrt(GROWTH) - 1 = 4.9 % away from the exact one.
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -17,6 +18,7 @@ _decoder = msgspec.msgpack.Decoder(Buckets)
 _encoder = msgspec.msgpack.Encoder()
 
 
+@lru_cache(maxsize=65_536)
 def bucket_of(value: int) -> int:
     """0 holds 0 and 1; the guard against a hair of floating point keeps exact powers in their own bucket."""
     return 0 if value <= 1 else math.ceil(math.log(value) / _LOG_GROWTH - 1e-9)

@@ -4,22 +4,25 @@ A line counts when its newline is there. What cannot be read is reported with it
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 
 import msgspec
 
-from portico.domains.usage.model import CallLine, JournalLine, OpenLine, ReserveLine
+from portico.domains.usage.entry import CallEntry, Entry, ReserveEntry, ReserveMark
 
-MAX_BATCH_BYTES = 1024 * 1024
-MAX_BATCH_LINES = 2000
+# What is far behind is caught up in large steps, but not so large that they leave the caches of the processor.
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+MAX_BATCH_LINES = 10_000
 MAX_LINE_BYTES = 16 * 1024 * 1024
 _FILE = re.compile(r"(?P<epoch>[A-Za-z0-9_.-]{1,100})-(?P<number>\d{1,9})\.jsonl")
 _GATEWAY = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_LARGEST = 2**62
-_END_OF_TIME_US = 253_402_300_800_000_000
 
-_decoder: msgspec.json.Decoder[JournalLine] = msgspec.json.Decoder(JournalLine)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError)
+_lines: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+_decode_line = _lines.decode
+_decode_reservation = msgspec.json.Decoder(ReserveEntry).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,16 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What lies between two positions. `behind` says whether more whole lines may follow right away."""
+    """What lies between two positions.
 
-    calls: list[CallLine] = field(default_factory=list)
-    reservations: list[ReserveLine] = field(default_factory=list)
+    reservations   those whose call is not in the batch
+    paired         ids of calls whose reservation is in the batch too
+    behind         whether more whole lines may follow right away
+    """
+
+    calls: list[CallEntry] = field(default_factory=list)
+    reservations: list[ReserveEntry] = field(default_factory=list)
+    paired: set[str] = field(default_factory=set)
     lines: int = 0
     damage: list[Damage] = field(default_factory=list)
     next: Position = Position(0, 0)
@@ -67,7 +76,7 @@ def list_segments(journal_dir: Path, gateway_id: str) -> dict[str, dict[int, Pat
 
 
 def read_batch(segments: dict[int, Path], at: Position, max_lines: int, *, closed: bool) -> Batch:
-    """The whole lines after `at` in one file, up to `max_lines` and about 1 MB.
+    """The whole lines after `at` in one file, up to `max_lines` and about MAX_BATCH_BYTES.
 
     closed   nobody writes to this epoch any more: a last line without its newline is torn, not unfinished
     """
@@ -97,7 +106,7 @@ def _existing(segments: dict[int, Path], at: Position) -> Position:
 
 
 def _moved(batch: Batch, to: Position, *, behind: bool) -> Batch:
-    return Batch(batch.calls, batch.reservations, batch.lines, batch.damage, to, behind)
+    return replace(batch, next=to, behind=behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,53 +164,37 @@ def _decode(found: _Found, name: str, at: Position) -> Batch:
     batch = Batch(next=Position(at.number, at.offset + len(found.chunk) + found.skipped))
     if found.skipped:
         batch.damage.append(Damage(name, at.offset, f"the line is longer than {MAX_LINE_BYTES} bytes"))
-    offset, count = at.offset, 0
-    for raw in _split(found.chunk):
-        count += 1
+    chunk, offset = found.chunk, at.offset
+    if b"\\u0000" in chunk:
+        # PostgreSQL keeps no NUL in text; a replacement character, as long, says that something stood there.
+        chunk = chunk.replace(b"\\u0000", b"\\ufffd")
+    reserved: dict[str, int] = {}
+    # One line at a time is far easier on the processor's caches than all of them split beforehand.
+    for raw in BytesIO(chunk):
         try:
             # An empty line is how a gateway finds out whether its disk has room again.
-            if raw != b"\n":
-                _keep(batch, _decode_line(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            entry = _decode_line(raw) if raw != b"\n" else None
+        except _UNREADABLE as error:
             batch.damage.append(Damage(name, offset, str(error)[:200]))
+        else:
+            if isinstance(entry, CallEntry):
+                batch.calls.append(entry)
+            elif isinstance(entry, ReserveMark):
+                reserved[entry.id] = offset
         offset += len(raw)
-    return Batch(batch.calls, batch.reservations, count, batch.damage, batch.next)
+    _pair(batch, reserved, chunk, name, at)
+    return replace(batch, lines=chunk.count(b"\n"))
 
 
-def _split(chunk: bytes) -> list[bytes]:
-    return [part + b"\n" for part in chunk.split(b"\n")[:-1]]
-
-
-def _decode_line(raw: bytes) -> JournalLine:
-    # PostgreSQL keeps no NUL in text; a replacement character says that something stood there.
-    line = _decoder.decode(raw.replace(b"\\u0000", b"\\ufffd") if b"\\u0000" in raw else raw)
-    if not isinstance(line, OpenLine):
-        _check_bounds(line)
-    return line
-
-
-def _check_bounds(line: CallLine | ReserveLine) -> None:
-    """What a column could not hold must fail here, where it costs one line, and not in the database, where it stops the fold."""
-    moments = [line.at_us, *(charge.window_started_at_us for charge in line.charges)]
-    if not (min(moments) >= 0 and max(moments) < _END_OF_TIME_US):
-        raise ValueError("a time is out of range")
-    amounts = [amount for charge in line.charges for amount in (charge.held, charge.charged)]
-    numbers: tuple[int, ...] = (line.reserved_microusd, line.snapshot_version)
-    names: tuple[str, ...] = (line.id, line.org_id, line.scope, line.principal_id, line.service_id)
-    if isinstance(line, CallLine):
-        numbers += (line.duration_us, line.added_us, line.first_byte_us or 0, line.tokens_in, line.tokens_out)
-        numbers += (line.cost_microusd, line.bytes_in, line.bytes_out)
-        names += (line.endpoint_id or "",)
-        if not (0 <= line.status < 10_000 and 0 <= line.attempts < 10_000):
-            raise ValueError("the status or the number of attempts is out of range")
-    if min(*numbers, *amounts, 0) < 0 or max(*numbers, *amounts, 0) > _LARGEST:
-        raise ValueError("a number is out of range")
-    if max(map(len, names)) > 64 or not line.id or max(len(line.dialect), len(line.service_kind)) > 16:
-        raise ValueError("an id or a name is too long")
-
-
-def _keep(batch: Batch, line: JournalLine) -> None:
-    if isinstance(line, CallLine):
-        batch.calls.append(line)
-    elif isinstance(line, ReserveLine):
-        batch.reservations.append(line)
+def _pair(batch: Batch, reserved: dict[str, int], chunk: bytes, name: str, at: Position) -> None:
+    """A reservation whose call is in the batch too has done its work; only the others are worth reading."""
+    if reserved:
+        batch.paired.update(call.id for call in batch.calls if call.id in reserved)
+    for call_id, offset in reserved.items():
+        if call_id in batch.paired:
+            continue
+        start = offset - at.offset
+        try:
+            batch.reservations.append(_decode_reservation(chunk[start : chunk.index(b"\n", start)]))
+        except _UNREADABLE as error:
+            batch.damage.append(Damage(name, offset, str(error)[:200]))

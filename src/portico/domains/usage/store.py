@@ -4,20 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, tuple_, type_coerce
 from sqlalchemy.engine import Row
 
-from portico.domains.usage.model import CallLine, Charge, Stage
+from portico.domains.usage.entry import COLUMNS, line_of
 from portico.domains.usage.record import CallFilter, CallRecord
-from portico.domains.usage.store_journal import COPIED, totals_of
+from portico.domains.usage.store_journal import totals_of
 from portico.domains.usage.tables import call_totals, calls
 from portico.domains.usage.totals import Subject, Totals
 from portico.kernel.scope import OrgScope
-from portico.platform.db import Tx, UtcTime, from_micros, to_micros
+from portico.platform.db import Tx, UtcTime, from_micros
 
-# Stages and charges are read with the one call that is looked at, not with lists.
-_LISTED = [calls.c.position, calls.c.at, *(calls.c[name] for name in COPIED)]
+# As entry.line_of wants them, after the position.
+_LISTED = [
+    calls.c.position,
+    *(type_coerce(calls.c.at, BigInteger) if name == "at_us" else calls.c[name] for name in COLUMNS),
+    calls.c.details,
+]
 _MOST_NAMED = 200
 
 
@@ -25,10 +28,10 @@ def _mine(scope: OrgScope) -> ColumnElement[bool]:
     return and_(calls.c.org_id == scope.org_id, calls.c.scope == scope.scope)
 
 
-def _record(row: Row[Any], stages: tuple[Stage, ...] = (), charges: tuple[Charge, ...] = ()) -> CallRecord:
-    position, at, *copied = row[: len(_LISTED)]
-    values = dict(zip(COPIED, copied, strict=True))
-    return CallRecord(position, at, CallLine(**values, at_us=to_micros(at), stages=stages, charges=charges))
+def _record(row: Row[Any], *, whole: bool = False) -> CallRecord:
+    """Stages and charges are read with the one call that is looked at, not with lists."""
+    line = line_of(row[1:], whole=whole)
+    return CallRecord(row.position, from_micros(line.at_us), line)
 
 
 def _passes(wanted: CallFilter) -> list[ColumnElement[bool]]:
@@ -83,13 +86,8 @@ async def list_calls(
 
 
 async def find_call(tx: Tx, scope: OrgScope, call_id: str) -> CallRecord | None:
-    row = (
-        await tx.execute(select(*_LISTED, calls.c.stages, calls.c.charges).where(_mine(scope), calls.c.id == call_id))
-    ).one_or_none()
-    if row is None:
-        return None
-    stages = msgspec.convert(row.stages, tuple[Stage, ...])
-    return _record(row, stages, msgspec.convert(row.charges, tuple[Charge, ...]))
+    row = (await tx.execute(select(*_LISTED).where(_mine(scope), calls.c.id == call_id))).one_or_none()
+    return None if row is None else _record(row, whole=True)
 
 
 async def calls_since(tx: Tx, scope: OrgScope, position: int, limit: int) -> list[CallRecord]:

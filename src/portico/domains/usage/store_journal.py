@@ -6,19 +6,25 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
+from asyncpg.exceptions import UniqueViolationError
 from sqlalchemy import and_, delete, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from portico.domains.usage import histogram
+from portico.domains.usage.entry import COLUMNS, ReserveEntry
 from portico.domains.usage.journal import Position
-from portico.domains.usage.model import CallLine, ReserveLine
+from portico.domains.usage.model import ReserveLine
 from portico.domains.usage.tables import call_totals, calls, journal_positions, open_reservations
-from portico.domains.usage.totals import MAX_SERVICE_NAME, Totals, TotalsKey
+from portico.domains.usage.totals import Totals, TotalsKey
 from portico.kernel.scope import PlatformScope
 from portico.platform.db import Tx, from_micros
 
 T = TypeVar("T")
-COPIED = tuple(name for name in CallLine.__struct_fields__ if name not in {"at_us", "charges", "stages"})
+REPEATED = (IntegrityError, UniqueViolationError)
+_CALL_COLUMNS = ["at" if name == "at_us" else name for name in COLUMNS] + ["details"]
+# Rows go to the driver as they are: what SQLAlchemy does for each would cost more than storing it.
+_INSERT_CALL = str(insert(calls).compile(dialect=sqlite.dialect(), column_keys=_CALL_COLUMNS))
 _CHUNK = 400
 _FOLD_LOCK = 0x506F7274
 _reserve_decoder = msgspec.json.Decoder(ReserveLine)
@@ -86,20 +92,16 @@ async def forget_positions(tx: Tx, scope: PlatformScope, closed_before: datetime
     return result.rowcount
 
 
-def call_row(line: CallLine) -> dict[str, Any]:
-    row = {name: getattr(line, name) for name in COPIED}
-    # Clients choose these; an index entry has a largest size.
-    row["correlation_id"] = line.correlation_id[:128]
-    row["service"] = line.service[:MAX_SERVICE_NAME]
-    row["at"] = from_micros(line.at_us)
-    row["charges"] = msgspec.to_builtins(line.charges)
-    row["stages"] = msgspec.to_builtins(line.stages)
-    return row
-
-
-async def insert_calls(tx: Tx, scope: PlatformScope, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        await tx.execute(insert(calls), rows)
+async def insert_calls(tx: Tx, scope: PlatformScope, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows of entry.row_of, handed to the driver as they are; raises one of REPEATED for an id that is there already."""
+    if not rows:
+        return
+    if tx.engine == "sqlite":
+        await tx.connection.exec_driver_sql(_INSERT_CALL, rows)
+    else:
+        # The statements before this one have opened the transaction; the copy is part of it.
+        driver: Any = (await tx.connection.get_raw_connection()).driver_connection
+        await driver.copy_records_to_table(calls.name, records=rows, columns=_CALL_COLUMNS)
 
 
 async def recorded_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> set[str]:
@@ -118,7 +120,7 @@ async def reserved_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) ->
 
 
 async def insert_reservations(
-    tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, lines: Sequence[ReserveLine]
+    tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, lines: Sequence[ReserveEntry]
 ) -> None:
     if lines:
         rows = [

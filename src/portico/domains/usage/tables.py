@@ -2,9 +2,10 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
 
-from portico.platform.db import BigId, Json, UtcTime, metadata
+from portico.platform.db import BigId, UtcTime, metadata
 
 # Text, not String(n), wherever a client chose the content: a journal line must never be refused for its length.
+# What lists filter by, sums add up and look-ups find is a column; the rest of a line is read with a call and costs one value.
 calls = Table(
     "calls",
     metadata,
@@ -13,43 +14,20 @@ calls = Table(
     Column("org_id", String(64), nullable=False),
     Column("scope", String(64), nullable=False),
     Column("at", UtcTime, nullable=False),
-    Column("principal_kind", String(16), nullable=False),
     Column("principal_id", String(64), nullable=False),
     Column("principal_name", Text, nullable=False),
     Column("service_id", String(64), nullable=False),
     Column("service", Text, nullable=False),
     Column("service_kind", String(16), nullable=False),
-    Column("version", Text),
-    Column("endpoint", Text),
-    Column("endpoint_id", String(64)),
-    Column("canary", Boolean, nullable=False),
-    Column("dialect", String(32), nullable=False),
-    Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("model", Text),
     Column("verdict", String(16), nullable=False),
-    Column("reason", Text),
-    Column("message", Text),
     Column("status", Integer, nullable=False),
-    Column("streamed", Boolean, nullable=False),
-    Column("cached", Boolean, nullable=False),
-    Column("attempts", Integer, nullable=False),
     Column("duration_us", BigInteger, nullable=False),
     Column("added_us", BigInteger, nullable=False),
-    Column("first_byte_us", BigInteger),
     Column("tokens_in", BigInteger, nullable=False),
     Column("tokens_out", BigInteger, nullable=False),
-    Column("tokens_estimated", Boolean, nullable=False),
     Column("cost_microusd", BigInteger, nullable=False),
-    Column("reserved_microusd", BigInteger, nullable=False),
-    Column("bytes_in", BigInteger, nullable=False),
-    Column("bytes_out", BigInteger, nullable=False),
-    Column("snapshot_version", BigInteger, nullable=False),
     Column("correlation_id", Text, nullable=False),
-    Column("trace_id", Text, nullable=False),
-    Column("address", Text),
-    Column("charges", Json, nullable=False),
-    Column("stages", Json, nullable=False),
+    Column("details", LargeBinary, nullable=False),  # entry.DETAILS as a JSON array
 )
 
 # Covers every column that a list filters by, so that a filter few rows pass is answered by reading the index alone.
@@ -66,8 +44,6 @@ Index(
     calls.c.service,
     calls.c.principal_id,
 )
-Index("ix_calls_service", calls.c.org_id, calls.c.scope, calls.c.service, calls.c.at, calls.c.id)
-Index("ix_calls_principal", calls.c.org_id, calls.c.scope, calls.c.principal_id, calls.c.at, calls.c.id)
 Index("ix_calls_feed", calls.c.org_id, calls.c.scope, calls.c.position)
 Index("ix_calls_correlation", calls.c.org_id, calls.c.scope, calls.c.correlation_id)
 

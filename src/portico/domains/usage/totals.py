@@ -5,11 +5,11 @@ Each call is added to its second (the org's scope as a whole), minute and hour (
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from portico.domains.usage import histogram
-from portico.domains.usage.histogram import Buckets
-from portico.domains.usage.model import CallLine
+from portico.domains.usage.entry import MAX_SERVICE_NAME, CallEntry
+from portico.domains.usage.histogram import Buckets, bucket_of
 
 Subject = Literal["all", "service", "principal", "pair"]
 SECOND, MINUTE, HOUR = 1, 60, 3600
@@ -17,8 +17,9 @@ LEVELS: tuple[tuple[int, Subject], ...] = (
     (SECOND, "all"),
     *((step_s, subject) for step_s in (MINUTE, HOUR) for subject in ("all", "service", "principal", "pair")),
 )
-# Long enough for every name the hub accepts; a client may ask for any other.
-MAX_SERVICE_NAME = 100
+
+# (budget, start of its window in µs) -> amount
+BudgetSums: TypeAlias = dict[tuple[str, int], int]
 
 
 class TotalsKey(NamedTuple):
@@ -46,17 +47,20 @@ class Totals:
     durations: Buckets = field(default_factory=dict)
     added: Buckets = field(default_factory=dict)
 
-    def add_call(self, call: CallLine) -> None:
+    def add_call(self, call: CallEntry) -> None:
         self.calls += 1
-        self.failed += call.verdict == "failed"
-        self.refused += call.verdict == "refused"
         self.tokens_in += call.tokens_in
         self.tokens_out += call.tokens_out
         self.cost_microusd += call.cost_microusd
-        if call.verdict != "refused":
-            bucket = histogram.bucket_of(call.duration_us)
+        verdict = call.verdict
+        if verdict == "refused":
+            self.refused += 1
+        else:
+            if verdict == "failed":
+                self.failed += 1
+            bucket = bucket_of(call.duration_us)
             self.durations[bucket] = self.durations.get(bucket, 0) + 1
-        bucket = histogram.bucket_of(call.added_us)
+        bucket = bucket_of(call.added_us)
         self.added[bucket] = self.added.get(bucket, 0) + 1
 
     def add(self, other: "Totals") -> None:
@@ -72,18 +76,18 @@ class Totals:
         histogram.merge(self.added, other.added)
 
 
-def total_calls(calls: Iterable[CallLine]) -> dict[TotalsKey, Totals]:
+def total_calls(calls: Iterable[CallEntry]) -> dict[TotalsKey, Totals]:
     """Every total that these calls add to. Summed by second first, so that the nine levels cost per group, not per call."""
     leaves: dict[tuple[str, str, int, str, str], Totals] = {}
     for call in calls:
-        service = call.service[:MAX_SERVICE_NAME]
-        leaf = (call.org_id, call.scope, call.at_us // 1_000_000, service, call.principal_id)
+        leaf = (call.org_id, call.scope, call.at_us // 1_000_000, call.service, call.principal_id)
         totals = leaves.get(leaf)
         if totals is None:
             totals = leaves[leaf] = Totals(call.service_id, call.principal_name)
         totals.add_call(call)
     found: dict[TotalsKey, Totals] = {}
     for (org_id, scope, second, service, principal_id), totals in leaves.items():
+        service = service[:MAX_SERVICE_NAME]
         for step_s, subject in LEVELS:
             key = TotalsKey(
                 org_id,
@@ -96,3 +100,13 @@ def total_calls(calls: Iterable[CallLine]) -> dict[TotalsKey, Totals]:
             )
             found.setdefault(key, Totals()).add(totals)
     return found
+
+
+def sum_charges(calls: Iterable[CallEntry]) -> BudgetSums:
+    sums: BudgetSums = {}
+    for call in calls:
+        for charge in call.charges:
+            if charge.charged:
+                key = (charge.budget_id, charge.window_started_at_us)
+                sums[key] = sums.get(key, 0) + charge.charged
+    return sums

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from portico.gateway import gate
 from tests.gateway.builder import Builder
 
 
@@ -24,8 +25,9 @@ def client_tls() -> ssl.SSLContext:
 
 @pytest.fixture(autouse=True)
 def shared_client_tls(client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading all certificate authorities anew takes longer than most of these tests, and none of them speaks TLS."""
-    monkeypatch.setattr("portico.gateway.gate._client_tls", lambda _: client_tls)
+    """Reading all certificate authorities anew takes longer than most of these tests, and few of them speak TLS."""
+    own = gate._client_tls
+    monkeypatch.setattr(gate, "_client_tls", lambda given: own(given) if given.upstream.ca_file else client_tls)
 
 
 @pytest.fixture

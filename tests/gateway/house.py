@@ -113,6 +113,8 @@ class House:
     port: int
     data_dir: Path
     lines: list[JournalLine] = field(default_factory=list)
+    # Whether news from control keep coming.
+    hears: bool = True
 
     def journal(self) -> list[JournalLine]:
         """What is in the journal's files, as a folder would read it."""
@@ -249,9 +251,10 @@ async def open_house(
     gate.adopt(first)
     door = GatewayDoor(gate, str(data_dir / "control.sock"))
     server = await asyncio.get_running_loop().create_server(lambda: Connection(door), "127.0.0.1", 0)
-    sweeper = asyncio.create_task(_sweep(door))
+    house = House(gate, door, server.sockets[0].getsockname()[1], data_dir)
+    sweeper = asyncio.create_task(_sweep(house))
     try:
-        yield House(gate, door, server.sockets[0].getsockname()[1], data_dir)
+        yield house
     finally:
         sweeper.cancel()
         server.close()
@@ -265,11 +268,12 @@ async def open_house(
         assert gate.open_calls == 0, gate.open_calls
 
 
-async def _sweep(door: GatewayDoor) -> None:
+async def _sweep(house: House) -> None:
     while True:
         await asyncio.sleep(0.05)
-        door.gate.still_current()
-        door.sweep()
+        if house.hears:
+            house.gate.still_current()
+        house.door.sweep()
 
 
 class Upstream:

@@ -384,8 +384,9 @@ async def test_a_fault_of_ours_is_said_and_settled(build: Builder, monkeypatch: 
         raise RuntimeError("a bug")
 
     upstream = await build.upstream(answer(b"ok"))
-    house = await build.in_front_of(upstream)
-    monkeypatch.setattr("portico.gateway.pipeline.route", faulty)
+    # Two endpoints, so that there is something to choose and the choice can fail.
+    house = await build.house(service("echo", upstream.url, upstream.url))
+    monkeypatch.setattr("portico.gateway.route.random.random", faulty)
     got = await house.ask("GET", "/svc/echo/x")
     assert (got.status, got.json["error"]["code"]) == (500, "E9901")
     assert b"a bug" not in got.body

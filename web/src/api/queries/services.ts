@@ -1,7 +1,7 @@
 import { mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery, readAll } from "../paging";
-import type { Page, Service, ServiceDraft, ServiceMatch } from "../types";
+import type { Page, Service, ServiceDraft, ServiceMatch, ServiceVersion } from "../types";
 
 export interface ServiceFilters {
   kind?: string;
@@ -41,7 +41,11 @@ export const serviceDetail = (name: string) =>
   queryOptions({
     queryKey: ["services", "detail", name],
     queryFn: ({ signal }) => client.get<Service>(at(name), undefined, signal),
+    // Its health is found out by the server: soon for a new endpoint, then again and again.
+    refetchInterval: ({ state }) => (state.data?.versions.some(hasNewEndpoint) ? 2_000 : 30_000),
   });
+
+const hasNewEndpoint = (version: ServiceVersion) => version.endpoints.some((it) => it.last_checked_at === null);
 
 export const registerService = mutationOptions({
   mutationFn: (draft: ServiceDraft) => client.post<Service>("/services", draft),

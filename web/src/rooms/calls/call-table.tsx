@@ -5,9 +5,9 @@ import { type Column, Table } from "../../parts/table";
 import { VerdictPill } from "../../parts/verdict";
 import { Tag } from "../../parts/words";
 
-/** What was called, in one line: the service, and what of it. */
-export function callTarget(call: Call): string {
-  if (call.model && call.model !== call.service.name) return `${call.service.name} · ${call.model}`;
+/** What was called, in one line: the model, or the service and what of it. */
+function callTarget(call: Call): string {
+  if (call.model) return call.model;
   if (call.dialect !== "http") return call.service.name;
   const rest = call.path.startsWith(`/svc/${call.service.name}`)
     ? call.path.slice(5 + call.service.name.length)
@@ -17,7 +17,7 @@ export function callTarget(call: Call): string {
 
 function What({ call }: { call: Call }) {
   return (
-    <span title={callTarget(call)}>
+    <span title={`${call.service.name} · ${call.method} ${call.path}`}>
       <span className="hide-s">
         <Tag>{call.service.kind}</Tag>{" "}
       </span>

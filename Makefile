@@ -11,6 +11,8 @@ WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
 # ONCE=1 shows the tour and ends; WEB=0 does without the web client.
 ONCE ?=
 WEB ?= 1
+# COMPILED=0 runs the gateway as plain Python, which needs no C compiler.
+COMPILED ?= 1
 
 ifeq ($(WEB),0)
 WEB_CLIENT :=
@@ -33,24 +35,28 @@ help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  make run takes ONCE=1 (show and end), WEB=0 (no web client), PORTICO_PORT=..., PORTICO_DATA_DIR=..."
+	@echo "  make run, test and bench take COMPILED=0 (the gateway as plain Python)"
 
 run: $(VENV)/.runtime $(WEB_CLIENT) ## Start Portico with two sample services and show real calls
+	@COMPILED=$(COMPILED) scripts/compile.sh
 	@exec $(BIN)/portico up $(if $(filter-out 0,$(ONCE)),--once)
 
 test: $(VENV)/.dev ## Run every test, on SQLite and PostgreSQL
+	@COMPILED=$(COMPILED) scripts/compile.sh
 	@MAKE=$(MAKE) scripts/test.sh
 
 check: $(VENV)/.dev web/node_modules/.installed ## Formatting, lint, types, import contracts, generated files
 	@scripts/check.sh
 
 bench: $(VENV)/.dev $(WEB_CLIENT) ## Measure what a call through Portico costs
+	@COMPILED=$(COMPILED) scripts/compile.sh
 	@benchmarks/run.sh
 
 generate: $(VENV)/.dev web/node_modules/.installed ## Write again what is made from the code: reference pages, API document, API types
 	@$(BIN)/python -m scripts.generated --write
 	@scripts/web.sh generate
 
-lock: $(VENV)/.dev ## Resolve the dependencies again into the two lock files
+lock: $(VENV)/.dev ## Resolve the dependencies again into the lock files
 	@scripts/lock.sh
 
 clean: ## Remove what was built; your data folder stays

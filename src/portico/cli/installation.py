@@ -10,6 +10,7 @@ from portico import __version__
 from portico.cli.failures import CommandFailed
 from portico.cli.output import Column, put, put_json, put_table, say
 from portico.cli.shell import Json, shell_of
+from portico.compiled import mode
 from portico.platform.settings import Loaded, Settings, SettingsInvalid, load_settings
 
 config = typer.Typer(no_args_is_help=True, help="The settings of this installation.")
@@ -67,7 +68,7 @@ def serve() -> None:
 def version(json: Json = False) -> None:
     """The version of this program."""
     if json:
-        put_json({"version": __version__})
+        put_json({"version": __version__, "hot_path": mode()})
     else:
         put(f"portico {__version__}")
 

@@ -3,13 +3,9 @@
 import hashlib
 import time
 
-import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
-
 from portico.gateway.call import KnownCall, RawCall
 from portico.gateway.gate import Gate
+from portico.gateway.token import read_token
 from portico.gateway.view import View, Who
 from portico.kernel.errors import BadKey, CredentialExpired, MissingCredentials, OrgSuspended
 
@@ -81,23 +77,8 @@ def _find_key(gate: Gate, view: View, digest: bytes) -> Who:
     return gate.with_terms(who, key.rate_limit_per_minute)
 
 
-class _Claims(msgspec.Struct):
-    sub: str
-    org_id: str
-    scope: str
-    sid: str
-    exp: int
-    iss: str
-
-
 def _find_person(gate: Gate, view: View, credential: bytes) -> Who:
-    try:
-        token = jwt.decode(credential.decode("ascii"), OctKey.import_key(gate.token_key), algorithms=["HS256"])
-        claims = msgspec.convert(token.claims, _Claims)
-    except (JoseError, msgspec.ValidationError, ValueError) as error:
-        raise BadKey from error
-    if claims.iss != "portico":
-        raise BadKey
+    claims = read_token(gate.token_key, credential)
     if claims.exp <= time.time():
         raise CredentialExpired
     member = view.members.get((claims.sub, claims.org_id))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -12,7 +13,7 @@ from portico.domains.limits.tables import budget_use, budgets
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import fold, journal, store, store_journal
 from portico.domains.usage.fold import KeyTouches, close_epochs, fold_journals
-from portico.domains.usage.model import Charge
+from portico.domains.usage.model import Charge, Stage
 from portico.domains.usage.record import CallFilter
 from portico.domains.usage.tables import call_totals, calls, open_reservations
 from portico.kernel.ids import BudgetId, KeyId
@@ -260,6 +261,28 @@ async def test_what_no_column_can_hold_costs_that_line_alone(
     append(journal_dir, lines(call(), call(**changes), call()))
     status = await fold_journals(deps)
     assert (status.calls, status.skipped, len(await ids_of(deps))) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("stages", [b'[["a"]]', b"7", b'[["\\ud800",1,2]]', b'[["\xff",1,2]]'], ids=repr)
+async def test_damaged_stages_cost_the_stages_alone(deps: Deps, journal_dir: Path, stages: bytes) -> None:
+    written = call(stages=(Stage("MARK", 0, 1),))
+    append(journal_dir, lines(written).replace(msgspec.json.encode(written.stages), stages))
+    await fold_journals(deps)
+    async with deps.read() as tx:
+        found = await store.find_call(tx, reader(), written.id)
+    assert found is None or found.line.stages == ()
+    assert (await fold_journals(deps)).lines == 0
+
+
+async def test_a_damaged_reservation_costs_that_line_alone(deps: Deps, journal_dir: Path, budget: str) -> None:
+    settled, open_call = call(charges=came_to(9, 4)), call()
+    bad = lines(reservation(open_call, held(7))).replace(b'"method":"GET"', b'"method":7')
+    append(journal_dir, lines(call()) + bad + lines(reservation(settled, held(9)), settled))
+    path = journal_dir / GATEWAY / "e1-1.jsonl"
+    batch = journal.read_batch({1: path}, journal.Position(1, 0), 100, closed=False)
+    assert [damage.offset for damage in batch.damage] == [path.read_bytes().index(bad)]
+    assert (await fold_journals(deps)).skipped == 1
+    assert await used_and_held(deps) == (4, 0)
 
 
 async def test_what_a_client_chose_may_be_long(deps: Deps, journal_dir: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from asyncpg.exceptions import UniqueViolationError
-from sqlalchemy import and_, delete, insert, select, text, tuple_, update
+from sqlalchemy import BigInteger, Executable, and_, delete, insert, select, text, tuple_, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -25,6 +25,16 @@ REPEATED = (IntegrityError, UniqueViolationError)
 _CALL_COLUMNS = ["at" if name == "at_us" else name for name in COLUMNS] + ["details"]
 # Rows go to the driver as they are: what SQLAlchemy does for each would cost more than storing it.
 _INSERT_CALL = str(insert(calls).compile(dialect=sqlite.dialect(), column_keys=_CALL_COLUMNS))
+# In the order of TotalsKey; times as plain numbers.
+_TOTALS_KEY = [
+    call_totals.c.org_id,
+    call_totals.c.scope,
+    call_totals.c.step_s,
+    call_totals.c.subject,
+    type_coerce(call_totals.c.at, BigInteger),
+    call_totals.c.service,
+    call_totals.c.principal_id,
+]
 _CHUNK = 400
 _FOLD_LOCK = 0x506F7274
 _reserve_decoder = msgspec.json.Decoder(ReserveLine)
@@ -162,36 +172,27 @@ async def take_open(tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, l
 
 async def add_totals(tx: Tx, scope: PlatformScope, found: dict[TotalsKey, Totals]) -> None:
     """Read, merge, write back; only the folder writes here, one at a time."""
-    columns = call_totals.c
-    key = tuple_(
-        columns.org_id,
-        columns.scope,
-        columns.step_s,
-        columns.subject,
-        columns.at,
-        columns.service,
-        columns.principal_id,
-    )
     for chunk in _chunks(found.items()):
-        wanted = [(*each[:4], from_micros(each.at_us), *each[5:]) for each, _ in chunk]
-        stored = {
-            (row.org_id, row.scope, row.step_s, row.subject, row.at, row.service, row.principal_id): totals_of(row)
-            for row in await tx.execute(select(call_totals).where(key.in_(wanted)))
-        }
+        query = select(*_TOTALS_KEY, call_totals).where(tuple_(*_TOTALS_KEY).in_([tuple(key) for key, _ in chunk]))
+        stored = {row[: len(_TOTALS_KEY)]: totals_of(row) for row in await tx.execute(query)}
         rows = []
-        for values, (_, totals) in zip(wanted, chunk, strict=True):
-            merged = stored.get(values, Totals())
-            merged.add(totals)
-            rows.append(_totals_row(values, merged))
-        await _upsert_totals(tx, rows)
+        for key, totals in chunk:
+            merged = stored.get(key)
+            if merged is not None:
+                merged.add(totals)
+            rows.append(_totals_row(key, merged or totals))
+        await tx.execute(_UPSERT_TOTALS[tx.engine], rows)
 
 
-async def _upsert_totals(tx: Tx, rows: list[dict[str, Any]]) -> None:
-    upsert = (sqlite if tx.engine == "sqlite" else postgresql).insert(call_totals)
+def _upsert_totals(dialect: Any) -> Executable:
+    upsert = dialect.insert(call_totals)
     keys = list(call_totals.primary_key)
     sums = {column.name: upsert.excluded[column.name] for column in call_totals.columns if column not in set(keys)}
-    statement = upsert.on_conflict_do_update(index_elements=keys, set_=sums)
-    await tx.execute(statement, rows)
+    statement: Executable = upsert.on_conflict_do_update(index_elements=keys, set_=sums)
+    return statement
+
+
+_UPSERT_TOTALS = {"sqlite": _upsert_totals(sqlite), "postgresql": _upsert_totals(postgresql)}
 
 
 def totals_of(row: Any) -> Totals:
@@ -209,9 +210,15 @@ def totals_of(row: Any) -> Totals:
     )
 
 
-def _totals_row(key: tuple[Any, ...], totals: Totals) -> dict[str, Any]:
-    names = ("org_id", "scope", "step_s", "subject", "at", "service", "principal_id")
-    return dict(zip(names, key, strict=True)) | {
+def _totals_row(key: TotalsKey, totals: Totals) -> dict[str, Any]:
+    return {
+        "org_id": key.org_id,
+        "scope": key.scope,
+        "step_s": key.step_s,
+        "subject": key.subject,
+        "at": from_micros(key.at_us),
+        "service": key.service,
+        "principal_id": key.principal_id,
         "service_id": totals.service_id,
         "principal_name": totals.principal_name,
         "calls": totals.calls,

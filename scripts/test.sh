@@ -51,7 +51,7 @@ scripts/web.sh test
 web=$?
 [ $web -eq 0 ] || echo "THE WEB CLIENT'S TESTS FAILED (above); this run counts as failed whatever pytest says." >&2
 
-.venv/bin/python -m pytest -n 2 "$@"
+.venv/bin/python -m pytest -n 2 --dist loadgroup "$@"
 python=$?
 [ $python -eq 0 ] || exit $python
 exit $web

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class _Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         ids = [str(value) for name, value in report.user_properties if name == "req"]
         if ids and (report.when == "call" or report.outcome != "passed"):
-            self.ended[report.nodeid] = (ids, report.outcome)
+            # xdist adds the group to the name of a test that has one; it is the same test without.
+            self.ended[re.sub(r"@\w+$", "", report.nodeid)] = (ids, report.outcome)
 
     def pytest_sessionfinish(self) -> None:
         if not self.ended:

@@ -87,6 +87,7 @@ def new_context(browser: Browser, house: House, troubles: Troubles) -> Iterator[
     def make(**options: Any) -> BrowserContext:
         size = {"width": 1440, "height": 900}
         context = browser.new_context(base_url=house.url, **{"viewport": size, "color_scheme": "light", **options})
+        context.set_default_timeout(10_000)
         context.on("page", troubles.follow)
         opened.append(context)
         return context

@@ -54,10 +54,9 @@ class Base:
         return self.main.get_by_role("row").filter(has_text=text)
 
     def fill(self, **fields: str) -> None:
-        """Fields of the open dialog, or else of the page, by their labels with _ for a space."""
-        place = self.dialog if self.dialog.count() else self.main
+        """Fields of the dialog by their labels, with _ for a space."""
         for label, text in fields.items():
-            place.get_by_label(label.replace("_", " ")).first.fill(text)
+            self.dialog.get_by_label(label.replace("_", " ")).first.fill(text)
 
     def confirm(self, verb: str) -> None:
         self.dialog.get_by_role("button", name=verb, exact=True).click()
@@ -76,7 +75,8 @@ class SignIn(Base):
     title = "Sign in to Portico"
 
     def enter(self, email: str, password: str) -> None:
-        self.fill(Email=email, Password=password)
+        self.main.get_by_label("Email").fill(email)
+        self.main.get_by_label("Password").fill(password)
         self.button("Sign in").click()
 
 

@@ -158,7 +158,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`maker_id` is the person behind it, also when another key made it; `services` None means every service."""
+    """`maker_id` is the person behind it, also when another key made it, which `made_with` then names; `services` None
+    means every service."""
 
     id: KeyId
     org_id: OrgId
@@ -177,6 +178,7 @@ class Key:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    made_with: KeyId | None = None
 
     def status(self, now: datetime) -> KeyStatus:
         if self.revoked_at is not None:

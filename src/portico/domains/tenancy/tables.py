@@ -99,6 +99,7 @@ api_keys = Table(
     Column("expires_at", UtcTime),
     Column("revoked_at", UtcTime),
     Column("last_used_at", UtcTime),
+    Column("made_with", String(40)),
     Index(None, "org_id", "id"),
     Index(None, "org_id", "maker_id"),
     # A table that says so keeps a scope it names from being deleted.

@@ -32,7 +32,8 @@ class Belongings:
 async def acme(world: World, ann: Someone) -> Belongings:
     bob = await world.join(ann, "bob@acme.example", "viewer")
     person_id = (await bob.get("/auth/me"))["person"]["id"]
-    key = await ann.post("/keys", {"name": "k"})
+    key = await ann.post("/keys", {"name": "k", "permissions": ["keys.manage", "services.call"]})
+    await world.holding(key["secret"]).post("/keys", {"name": "made with k"})
     invited = await ann.post("/invitations", {"email": "eve@acme.example", "role": "viewer"})
     body = {"principal_kind": "key", "principal_id": key["id"], "resource_kind": "service"}
     grant = await ann.post("/grants", {**body, "resource_id": SERVICE, "permission": "services.call"})
@@ -84,9 +85,9 @@ async def test_every_route_with_an_id_is_tried_above() -> None:
         for route in router.routes
         for method in route.methods  # type: ignore[attr-defined]
     }
-    assert {(method, path.replace("STAGING", "{name}")) for method, path, _ in FOREIGN} == {
-        each for each in served if "{" in each[1]
-    }
+    # Who is no superadmin gets the same refusal whoever is named, so there is nothing to tell apart.
+    with_an_id = {each for each in served if "{" in each[1] and not each[1].startswith("/superadmins/")}
+    assert {(method, path.replace("STAGING", "{name}")) for method, path, _ in FOREIGN} == with_an_id
 
 
 async def test_lists_hold_only_what_is_mine(acme: Belongings, stranger: Someone) -> None:
@@ -143,6 +144,7 @@ async def test_no_store_function_finds_or_changes_anything_in_a_foreign_scope(wo
         "keys.count_keys": keys.count_keys,
         "keys.list_keys": lambda tx, scope: keys.list_keys(tx, scope, PageAsk(), q=None, status=None, now=now),
         "keys.keys_made_by": lambda tx, scope: keys.keys_made_by(tx, scope, key.maker_id),
+        "keys.keys_made_with": lambda tx, scope: keys.keys_made_with(tx, scope, key.id),
     }
     writes: dict[str, Callable[[Tx, OrgScope], Any]] = {
         "orgs.delete_scope": lambda tx, scope: orgs.delete_scope(tx, scope, ScopeName("STAGING")),

@@ -175,6 +175,53 @@ async def test_a_key_shrinks_with_the_role_of_its_maker_and_goes_with_them(
         await tenancy.authenticate(world.deps, child["secret"], None)
 
 
+@pytest.mark.req("SP4")
+async def test_a_revoked_key_takes_along_the_keys_that_were_made_with_it(world: World, ann: Someone) -> None:
+    permissions = ["keys.manage", "keys.read", "services.call"]
+    maker = await _make(ann, permissions=permissions)
+    other = await _make(ann, name="other")
+    child = await world.holding(maker["secret"]).post("/keys", {"name": "child", "permissions": permissions})
+    grandchild = await world.holding(child["secret"]).post("/keys", {"name": "grandchild"})
+    await ann.post(f"/keys/{maker['id']}/rotate", {"overlap_s": 0}, 200)
+    await tenancy.authenticate(world.deps, grandchild["secret"], None)
+    await ann.post(f"/keys/{maker['id']}/revoke", None, 200)
+    status = {each["name"]: each["status"] for each in (await ann.get("/keys"))["items"]}
+    assert status == {"child": "revoked", "grandchild": "revoked", other["name"]: "active", maker["name"]: "revoked"}
+    for key in (child, grandchild):
+        with pytest.raises(BadKey):
+            await tenancy.authenticate(world.deps, key["secret"], None)
+    async with world.deps.read() as tx:
+        query = select(events.c.payload).where(events.c.kind == "key.revoked.v1").order_by(events.c.seq)
+        told = [each["reason"] for each in (await tx.execute(query)).scalars()]
+    assert told == ["revoked", "the key that made it was revoked", "the key that made it was revoked"]
+
+
+@pytest.mark.req("SP4")
+async def test_keys_made_with_a_key_shrink_with_it(world: World, ann: Someone) -> None:
+    permissions = ["keys.manage", "services.read", "services.call"]
+    maker = await _make(ann, permissions=permissions)
+    child = await world.holding(maker["secret"]).post("/keys", {"name": "child", "permissions": permissions})
+    grandchild = await world.holding(child["secret"]).post(
+        "/keys", {"name": "grandchild", "permissions": ["services.read"], "services": ["inventory", "pricing"]}
+    )
+    await ann.patch(f"/keys/{maker['id']}", {"permissions": ["keys.manage", "services.call"], "services": ["pricing"]})
+    child, grandchild = [await ann.get(f"/keys/{key['id']}") for key in (child, grandchild)]
+    assert (child["permissions"], child["services"]) == (["keys.manage", "services.call"], ["pricing"])
+    assert (grandchild["permissions"], grandchild["services"]) == ([], ["pricing"])
+
+
+@pytest.mark.req("SP4")
+async def test_when_the_maker_leaves_each_key_ends_once(world: World, ann: Someone, join: Joiner) -> None:
+    dev = await join("dev@acme.example", "developer")
+    made = await _make(dev, permissions=["keys.manage", "services.call"])
+    await world.holding(made["secret"]).post("/keys", {"name": "child"})
+    await ann.delete(f"/members/{(await dev.get('/auth/me'))['person']['id']}")
+    async with world.deps.read() as tx:
+        query = select(events.c.payload).where(events.c.kind == "key.revoked.v1")
+        ended = [each["key_id"] for each in (await tx.execute(query)).scalars()]
+    assert len(ended) == len(set(ended)) == 2
+
+
 async def test_a_change_is_partial_and_unknown_fields_are_refused(ann: Someone) -> None:
     made = await _make(ann, services=["inventory"], rate_limit_per_minute=10)
     changed = await ann.patch(f"/keys/{made['id']}", {"name": "renamed"})

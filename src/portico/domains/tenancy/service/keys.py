@@ -72,6 +72,7 @@ async def create_key(scope: OrgScope, draft: KeyDraft, deps: Deps) -> tuple[Key,
             expires_at=_expiry(draft.expires_in, maker, now),
             revoked_at=None,
             last_used_at=None,
+            made_with=maker.id if isinstance(maker, Key) else None,
         )
         await _check_scope(tx, scope, key.scope, maker)
         _check_reach(scope, key, maker)
@@ -104,8 +105,8 @@ async def change_key(scope: OrgScope, key_id: KeyId, change: KeyChange, deps: De
         )
         _check_reach(scope, changed, maker)
         await _check_first_maker(tx, scope, changed)
-        await store.update_key(tx, scope, changed)
-        await _record(tx, scope, KEY_CHANGED, "key.change", changed)
+        await _write_change(tx, scope, changed)
+        await _fit_keys_made_with(tx, scope, changed)
     return changed
 
 
@@ -134,27 +135,64 @@ async def revoke_key(scope: OrgScope, key_id: KeyId, deps: Deps) -> Key:
         key = await _found(tx, scope, key_id, lock=True)
         if key.revoked_at is not None:
             return key
-        return await revoke(tx, scope, key, "revoked", deps.clock.now())
+        return (await revoke(tx, scope, key, "revoked", deps.clock.now()))[0]
 
 
-async def revoke(tx: Tx, scope: OrgScope, key: Key, reason: str, now: datetime) -> Key:
-    revoked = replace(key, revoked_at=now, previous_digest=None, previous_valid_until=None)
-    await store.update_key(tx, scope, revoked)
-    await _record(tx, scope, KEY_REVOKED, "key.revoke", revoked, reason)
+async def revoke(tx: Tx, scope: OrgScope, key: Key, reason: str, now: datetime) -> list[Key]:
+    """The keys that were made with it go too: whoever stole one could have made others to outlive it."""
+    waiting: list[tuple[Key, str]] = [(key, reason)]
+    revoked: list[Key] = []
+    while waiting:
+        each, why = waiting.pop()
+        ended = replace(each, revoked_at=now, previous_digest=None, previous_valid_until=None)
+        await store.update_key(tx, scope, ended)
+        await _record(tx, scope, KEY_REVOKED, "key.revoke", ended, why)
+        revoked.append(ended)
+        made = await store.keys_made_with(tx, scope, each.id)
+        waiting += [(child, "the key that made it was revoked") for child in made]
     return revoked
 
 
 async def fit_keys_to_maker(tx: Tx, scope: OrgScope, person_id: PersonId, member: Member | None, now: datetime) -> None:
     """After the maker's role, scopes or membership changed: narrow their keys to what they hold now, or revoke them."""
+    gone: set[KeyId] = set()
     for key in await store.keys_made_by(tx, scope, person_id):
+        if key.id in gone:
+            continue
         if member is None or not member.enters(key.scope):
-            await revoke(tx, scope, key, "its maker left" if member is None else "its maker left the scope", now)
+            reason = "its maker left" if member is None else "its maker left the scope"
+            gone |= {each.id for each in await revoke(tx, scope, key, reason, now)}
             continue
         kept = tuple(permission for permission in key.permissions if permission in member.permissions)
         if kept != key.permissions:
-            narrowed = replace(key, permissions=kept)
-            await store.update_key(tx, scope, narrowed)
-            await _record(tx, scope, KEY_CHANGED, "key.change", narrowed)
+            await _write_change(tx, scope, replace(key, permissions=kept))
+
+
+async def _fit_keys_made_with(tx: Tx, scope: OrgScope, key: Key) -> None:
+    """The keys it made hold no more than it does now, nor do those that they made."""
+    waiting = [key]
+    while waiting:
+        maker = waiting.pop()
+        for made in await store.keys_made_with(tx, scope, maker.id):
+            fitted = replace(
+                made,
+                permissions=tuple(each for each in made.permissions if each in maker.permissions),
+                services=_within(made.services, maker.services),
+            )
+            if fitted != made:
+                await _write_change(tx, scope, fitted)
+                waiting.append(fitted)
+
+
+def _within(services: tuple[str, ...] | None, widest: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if widest is None or services is None:
+        return widest if services is None else services
+    return tuple(each for each in services if each in widest)
+
+
+async def _write_change(tx: Tx, scope: OrgScope, changed: Key) -> None:
+    await store.update_key(tx, scope, changed)
+    await _record(tx, scope, KEY_CHANGED, "key.change", changed)
 
 
 def new_secret(prefix: str | None = None) -> tuple[str, str]:

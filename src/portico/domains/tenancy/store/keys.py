@@ -94,6 +94,12 @@ async def keys_made_by(tx: Tx, scope: OrgScope, maker_id: str) -> list[Key]:
     return [_key(row) for row in (await tx.execute(select(api_keys).where(*mine).with_for_update())).mappings()]
 
 
+async def keys_made_with(tx: Tx, scope: OrgScope, key_id: KeyId) -> list[Key]:
+    """Those not revoked, locked for the change that follows."""
+    mine = (api_keys.c.org_id == scope.org_id, api_keys.c.made_with == key_id, api_keys.c.revoked_at.is_(None))
+    return [_key(row) for row in (await tx.execute(select(api_keys).where(*mine).with_for_update())).mappings()]
+
+
 async def touch_keys(tx: Tx, scope: PlatformScope, last_used: Mapping[KeyId, datetime]) -> None:
     """Never moves a time back, so that batches may come late or twice."""
     for key_id, at in sorted(last_used.items()):

@@ -33,6 +33,10 @@ _PATH_PART = re.compile(r"\{([^{}]*)\}")
 # Paths of the API that a service of this name would hide, and the prefix of the built-in services.
 RESERVED_NAMES = frozenset({"search"})
 RESERVED_PREFIX = "portico-"
+SLOW_KEYWORDS = ("pattern", "patternProperties")
+# Keywords that hold values, and those that hold schemas by name, so that a parameter may be called "pattern".
+_VALUES = frozenset({"const", "default", "enum", "examples", "required"})
+_NAMED_SCHEMAS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 # Headers whose meaning is the connection's, not the credential's.
 _FORBIDDEN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
@@ -226,7 +230,26 @@ def _schema_problems(field: str, schema: dict[str, Any]) -> list[FieldError]:
         return [FieldError(field, "must describe an object")]
     if _refers_outside(schema):
         return [FieldError(field, "may only refer ($ref) to itself, with '#/...'")]
+    if (keyword := _slow_keyword(schema)) is not None:
+        return [FieldError(field, f"may not use {keyword!r}, whose cost has no bound; let the service check it")]
     return []
+
+
+def _slow_keyword(schema: object) -> str | None:
+    """A regular expression of somebody else's can take for ever on the right text. What only looks like one is a name or a value."""
+    if isinstance(schema, list):
+        return next((found for each in schema if (found := _slow_keyword(each))), None)
+    if not isinstance(schema, dict):
+        return None
+    for keyword, value in schema.items():
+        if keyword in SLOW_KEYWORDS:
+            return str(keyword)
+        if keyword in _VALUES:
+            continue
+        inner = list(value.values()) if keyword in _NAMED_SCHEMAS and isinstance(value, dict) else value
+        if (found := _slow_keyword(inner)) is not None:
+            return found
+    return None
 
 
 def _refers_outside(schema: object) -> bool:

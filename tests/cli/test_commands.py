@@ -268,3 +268,16 @@ def test_tail_follows_with_new_calls_only(run: Run, desk: Desk, monkeypatch: pyt
     monkeypatch.setattr("portico.cli.record.time.sleep", sleep)
     result = run("calls", "tail", "--follow", "--limit", "1", "--json")
     assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["call_2", "call_3"]
+
+
+ADA = {"id": "per_1", "email": "ada@demo.example", "name": "Ada", "is_superadmin": True}
+
+
+def test_superadmins_are_shown_made_and_unmade(run: Run, desk: Desk) -> None:
+    desk.on("GET /api/v1/superadmins", listing(ADA))
+    desk.on("POST /api/v1/superadmins/per_1", ADA)
+    desk.on("DELETE /api/v1/superadmins/per_1", status=204)
+    assert "ada@demo.example" in run("people", "superadmin").stdout
+    assert json.loads(run("people", "superadmin", "per_1", "--yes", "--json").stdout) == ADA
+    assert run("people", "superadmin", "per_1", "--remove", "--yes").exit_code == 0
+    assert [asked.method for asked in desk.asked] == ["GET", "POST", "DELETE"]

@@ -157,7 +157,23 @@ def _place(location: tuple[Any, ...]) -> str:
     return ".".join(str(part) for part in inner)
 
 
+_TIME = "must be a time with its zone, such as 2026-01-31T12:00:00Z"
+# Where the library's own words would say nothing to who reads them.
+_PLAINLY = {
+    "extra_forbidden": "is not a field of this request",
+    "missing": "is required",
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_type": _TIME,
+    "timezone_aware": _TIME,
+}
+
+
 def _said(each: dict[str, Any]) -> str:
+    if (plain := _PLAINLY.get(each["type"])) is not None:
+        return plain
+    if each["type"] == "too_short" and each.get("ctx", {}).get("field_type") == "Value":
+        return "must not be empty"
     text = str(each["msg"]).removeprefix("Value error, ")
     return text[:1].lower() + text[1:]
 

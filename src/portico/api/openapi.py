@@ -12,6 +12,7 @@ from portico.api.identify import PUBLIC
 TAGS = {
     "auth": "Signing in and out, switching org and scope, tickets for the socket.",
     "orgs": "Orgs, and founding, suspending and deleting them.",
+    "superadmins": "Who may act on the whole installation.",
     "scopes": "The parts that an org is divided into.",
     "members": "People in the org, invitations, and grants on single services.",
     "keys": "API keys for agents and programs.",

@@ -26,6 +26,7 @@ INVITATION_COLUMNS = (
     Column("EXPIRES", moment("expires_at")),
     Column("ID", "id"),
 )
+SUPERADMIN_COLUMNS = (Column("NAME", "name"), Column("EMAIL", "email"), Column("ID", "id"))
 PersonId = Annotated[str, typer.Argument(help="The member's person id (per_...).")]
 
 
@@ -78,6 +79,29 @@ def remove_member(context: typer.Context, person_id: PersonId, yes: Yes = False)
     shell.confirm(f"Remove {person_id} from the org?", yes=yes)
     shell.api.delete(f"/members/{person_id}")
     say(f"Removed {person_id}.")
+
+
+@people.command("superadmin")
+def set_superadmin(
+    context: typer.Context,
+    person_id: Annotated[
+        str | None, typer.Argument(help="The person's id (per_...); without it, who they are.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="They are a superadmin no longer.")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Make someone a superadmin of the whole installation, or show who is one."""
+    shell = shell_of(context)
+    if person_id is None:
+        shell.show_page(shell.api.page("/superadmins"), SUPERADMIN_COLUMNS, as_json=json)
+    elif remove:
+        shell.confirm(f"Take superadmin away from {person_id}?", yes=yes)
+        shell.api.delete(f"/superadmins/{person_id}")
+        say(f"{person_id} is no longer a superadmin.")
+    else:
+        shell.confirm(f"Let {person_id} act on every org of this installation?", yes=yes)
+        shell.show_one(shell.api.post(f"/superadmins/{person_id}"), SUPERADMIN_COLUMNS, as_json=json)
 
 
 @people.command("invite")

@@ -1,11 +1,14 @@
 """What every `routes.py` uses: the caller's scope, the permission it needs, a page, and the one list envelope."""
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer
+from pydantic_core import CoreSchema, core_schema
 
 from portico.kernel.clock import rfc3339
 from portico.kernel.errors import MissingCredentials, NotPermitted
@@ -29,6 +32,25 @@ class Ask(BaseModel):
     """Base of every request body; an unknown field is an error rather than a silent loss."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A text's form, with a sentence for who gets it wrong; the document states the pattern."""
+
+    pattern: str
+    says: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
+
+    def _checked(self, text: str) -> str:
+        if re.fullmatch(self.pattern, text) is None:
+            raise ValueError(self.says)
+        return text
 
 
 class Cursors(Wire):

@@ -75,3 +75,10 @@ class LastOwner(Refusal):
 
     def __init__(self) -> None:
         super().__init__("This is the last owner of the org; make somebody else an owner first.")
+
+
+class LastSuperadmin(Refusal):
+    code = "CONFLICT"
+
+    def __init__(self) -> None:
+        super().__init__("This is the last superadmin of the platform; make somebody else one first.")

@@ -21,7 +21,7 @@ from portico.domains.tenancy.model import (
     Role,
 )
 from portico.domains.tenancy.service.me import Me
-from portico.platform.web import Ask, Moment, Wire
+from portico.platform.web import Ask, Moment, Shaped, Wire
 
 
 def _printable(text: str) -> str:
@@ -43,26 +43,29 @@ def _known_role(role: Any) -> Any:
     return ROLE_ALIASES.get(role, role) if isinstance(role, str) else role
 
 
+_LOWER = "1 to 63 small letters, digits and hyphens, not beginning with a hyphen"
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
 ]
 Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
 Email = Annotated[
     str,
+    StringConstraints(min_length=3, max_length=254, to_lower=True),
     # One sign @, no blanks or controls: whether the address exists, only a message to it can tell.
-    StringConstraints(
-        min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$", to_lower=True
-    ),
+    Shaped(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+", "must be an email address, such as ada@example.org"),
 ]
 # SecretStr keeps the value out of logs and of validation errors, which would echo their input.
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_whole)]
 RoleName = Annotated[Role, BeforeValidator(_known_role)]
 ScopeText = Annotated[str, StringConstraints(min_length=1, max_length=63)]
-IdText = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_]+$")]
+IdText = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), Shaped("[A-Za-z0-9_]+", "must be an id: letters, digits and _")
+]
 # What is searched for; a control character could not be stored, so it cannot be found either.
 SearchText = Annotated[str, StringConstraints(max_length=100), AfterValidator(_printable)]
 ServiceNames = Annotated[
-    list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]], Field(max_length=200)
+    list[Annotated[str, Shaped("[a-z0-9][a-z0-9-]{0,62}", f"must be the name of a service: {_LOWER}")]],
+    Field(max_length=200),
 ]
 Permissions = Annotated[list[Permission], Field(max_length=50)]
 PerMinute = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
@@ -98,7 +101,7 @@ class AcceptAsk(PasswordsAsk):
 
 class OrgAsk(Ask):
     name: Name
-    slug: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    slug: Annotated[str, Shaped("[a-z0-9][a-z0-9-]{0,62}", f"must be {_LOWER}")]
     owner_email: Email
 
 
@@ -107,7 +110,10 @@ class OrgPatch(Ask):
 
 
 class ScopeAsk(Ask):
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{0,62}$")]
+    name: Annotated[
+        str,
+        Shaped("[A-Z][A-Z0-9-]{0,62}", "must be 1 to 63 capital letters, digits and hyphens, beginning with a letter"),
+    ]
     description: Text = ""
 
 

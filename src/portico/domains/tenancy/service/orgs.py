@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from portico.domains.audit import public as audit
 from portico.domains.tenancy.errors import OtherOrg
 from portico.domains.tenancy.model import Identity, NamedScope, Org, OrgStatus, Person, Seeded
 from portico.domains.tenancy.service import trail
@@ -42,6 +43,7 @@ async def create_org(identity: Identity, name: str, slug: str, owner_email: str,
     owner_email = owner_email.lower()
     async with deps.uow() as tx:
         org, scope = await _found_org(tx, platform, name, slug, deps.clock.now())
+        await _note_on_platform(tx, identity, org, "org.create")
         owner = await people_store.load_person_by_email(tx, platform, owner_email)
         if owner is not None:
             await _join_as_owner(tx, scope, owner, deps.clock.now())
@@ -74,6 +76,7 @@ async def rename_org(identity: Identity, org_id: OrgId, name: str, deps: Deps) -
         payload = {"org_id": org.id, "name": name}
         target, before = ("org", org.id, name), {"name_before": org.name}
         await trail.leave_trail(tx, scope, trail.ORG_RENAMED, payload, "org.rename", target, detail=before)
+        await _note_on_platform(tx, identity, replace(org, name=name), "org.rename")
         tx.nudge("snapshot")
     return replace(org, name=name)
 
@@ -95,6 +98,7 @@ async def delete_org(identity: Identity, org_id: OrgId, deps: Deps) -> None:
         if not identity.is_superadmin:
             await must_be_owner(tx, scope, "delete it")
         await _write_status(tx, scope, org, "deleted", trail.ORG_DELETED, "org.delete", deps.clock.now())
+        await _note_on_platform(tx, identity, org, "org.delete")
 
 
 async def _set_status(identity: Identity, org_id: OrgId, status: OrgStatus, kind: str, action: str, deps: Deps) -> Org:
@@ -104,6 +108,7 @@ async def _set_status(identity: Identity, org_id: OrgId, status: OrgStatus, kind
         if org.status == status:
             return org
         scope = scope_for_record(org.id, platform.actor)
+        await _note_on_platform(tx, identity, org, action)
         return await _write_status(tx, scope, org, status, kind, action, deps.clock.now())
 
 
@@ -115,6 +120,20 @@ async def _write_status(
     await trail.leave_trail(tx, scope, kind, {"org_id": org.id}, action, target, severity="WARN")
     tx.nudge("snapshot")
     return replace(org, status=status)
+
+
+async def _note_on_platform(tx: Tx, identity: Identity, org: Org, action: str) -> None:
+    """Beside the org's own chain, which nobody can read once the org is gone and which superadmins outside it never can."""
+    if not identity.is_superadmin and action != "org.delete":
+        return
+    await audit.record_platform(
+        tx,
+        actor=identity.scope.actor,
+        action=action,
+        target=audit.Target("org", org.id, org.name),
+        severity="INFO" if action in {"org.create", "org.rename"} else "WARN",
+        detail={"slug": org.slug},
+    )
 
 
 async def _visible(tx: Tx, identity: Identity, org_id: OrgId) -> Org:
@@ -158,7 +177,7 @@ async def seed_owner(deps: Deps, org_name: str, slug: str, email: str, name: str
             owner = Person(ids.new(PersonId), email, name, password_hash, is_superadmin=True, created_at=now)
             if not await people_store.insert_person(tx, PLATFORM, owner):
                 raise Conflict(f"{email} has just joined; run this again.")
-        await people_store.set_superadmin(tx, PLATFORM, owner.id)
+        await people_store.set_superadmin(tx, PLATFORM, owner.id, True)
         org, scope = await _found_org(tx, PLATFORM, org_name, slug, now)
         await _join_as_owner(tx, scope, owner, now)
     return Seeded(org.id, owner.id, created=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from portico.domains.audit import public as audit
 from portico.domains.tenancy.errors import SignInEnded
-from portico.domains.tenancy.model import MAX_SIBLINGS, REFRESH_GRACE, Identity, Person, RefreshToken, SignIn
+from portico.domains.tenancy.model import MAX_SIBLINGS, NO_ORG, REFRESH_GRACE, Identity, Person, RefreshToken, SignIn
 from portico.domains.tenancy.service import trail
 from portico.domains.tenancy.service.authority import PLATFORM, acting_person, scope_for_record
 from portico.domains.tenancy.service.passwords import check_password, passwords
@@ -17,7 +17,6 @@ from portico.domains.tenancy.service.sign_in import (
     find_place,
     first_scope,
     give_refresh_token,
-    note_failure,
     stand_at,
     tries_subject,
 )
@@ -163,7 +162,7 @@ async def change_password(identity: Identity, current: str, new: str, deps: Deps
         raise SignInEnded
     await count_try(person.email, actor.address, deps)
     if not await passwords.matches(person.password_hash, current):
-        await note_failure("person.change_password", person.email, actor.address, deps)
+        await _note_refused_change(identity, person, deps)
         raise InvalidInput("current_password", "is not the current password")
     password_hash = await passwords.hash(new)
     async with deps.uow() as tx:
@@ -175,6 +174,21 @@ async def change_password(identity: Identity, current: str, new: str, deps: Deps
         payload = {"person_id": person.id}
         await _note(tx, org_id, actor, trail.PASSWORD_CHANGED, payload, "person.change_password", "WARN")
         tx.nudge("snapshot")
+
+
+async def _note_refused_change(identity: Identity, person: Person, deps: Deps) -> None:
+    """Unlike at sign-in, who tries is known here: it belongs where their admins look."""
+    async with deps.uow() as tx:
+        target, scope = audit.Target("person", person.id, person.name), identity.scope
+        action, detail = "person.change_password", {"reason": "the current password was wrong"}
+        if scope.org_id == NO_ORG:
+            await audit.record_platform(
+                tx, actor=scope.actor, action=action, target=target, outcome="refused", severity="WARN", detail=detail
+            )
+        else:
+            await audit.record(
+                tx, scope, action=action, target=target, outcome="refused", severity="WARN", detail=detail
+            )
 
 
 async def _note(

@@ -61,8 +61,13 @@ async def set_password(tx: Tx, scope: PlatformScope, person_id: PersonId, passwo
     await tx.execute(update(people).where(people.c.id == person_id).values(password_hash=password_hash))
 
 
-async def set_superadmin(tx: Tx, scope: PlatformScope, person_id: PersonId) -> None:
-    await tx.execute(update(people).where(people.c.id == person_id).values(is_superadmin=True))
+async def set_superadmin(tx: Tx, scope: PlatformScope, person_id: PersonId, wanted: bool) -> None:
+    await tx.execute(update(people).where(people.c.id == person_id).values(is_superadmin=wanted))
+
+
+async def superadmins(tx: Tx, scope: PlatformScope, *, lock: bool = False) -> list[Person]:
+    query = select(*_PERSON).where(people.c.is_superadmin).order_by(people.c.id)
+    return [Person(**row) for row in (await tx.execute(query.with_for_update() if lock else query)).mappings()]
 
 
 async def insert_member(tx: Tx, scope: OrgScope, person_id: PersonId, role: Role, is_owner: bool, at: datetime) -> None:

@@ -1,9 +1,9 @@
 """GET /audit, POST /audit/verify."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime
 
 from portico.domains.audit import service
 from portico.domains.audit.model import Outcome, Search
@@ -35,8 +35,8 @@ async def search_audit(
     actor_id: Annotated[str | None, Query(max_length=80)] = None,
     action: Annotated[str | None, Query(max_length=80)] = None,
     outcome: Outcome | None = None,
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: Annotated[datetime | None, Query(alias="to")] = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
     chain: Chain = "org",
     scope: OrgScope = needs("audit.read"),
 ) -> Listing[AuditEntryWire]:

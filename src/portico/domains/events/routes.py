@@ -1,9 +1,9 @@
 """GET /events."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from portico.domains.events import service
 from portico.domains.events.wire import EventWire, event_wire
@@ -18,7 +18,7 @@ async def list_events(
     deps: DepsDep,
     page: PageDep,
     kind: Annotated[str | None, Query(max_length=80)] = None,
-    since: datetime | None = None,
+    since: AwareDatetime | None = None,
     scope: OrgScope = needs("events.read"),
 ) -> Listing[EventWire]:
     """The org's log, newest first."""

@@ -63,7 +63,7 @@ def model_call(*names: str, **changes: object) -> CallLine:
 def test_each_stage_tells_what_the_record_knows() -> None:
     assert notes_of(model_call(), {"bud_1": DAILY}) == [
         "key support-bot (key_1)",
-        "$0.021 reserved; held in Daily spend ($0.021, 2.1 % of it), 1 other budget",
+        "$0.021 reserved; held in 'Daily spend' ($0.021, 2.1 % of it), 1 other budget",
         "v2 (canary) at http://127.0.0.1:9001",
         "2 attempts, answered 200",
         "812 B in, 3.4 kB out, streamed, first byte after 12.4 ms",
@@ -75,7 +75,7 @@ def test_budgets_measure_in_their_own_unit() -> None:
     tokens, calls = replace(DAILY, measure="tokens", limit=0), replace(DAILY, id=BudgetId("bud_2"), measure="calls")
     line = model_call("identify", "admit", charges=(Charge("bud_1", 0, 9_000, 0), Charge("bud_2", 0, 1, 1)))
     said = notes_of(line, {"bud_1": tokens, "bud_2": calls})[1]
-    assert said == "$0.021 reserved; held in Daily spend (9,000 tokens), Daily spend (1 call, 0.0001 % of it)"
+    assert said == "$0.021 reserved; held in 'Daily spend' (9,000 tokens), 'Daily spend' (1 call, 0.0001 % of it)"
 
 
 def test_a_call_without_budgets_says_so() -> None:

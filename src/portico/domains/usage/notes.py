@@ -58,8 +58,8 @@ def _held(line: CallLine, budgets: Budgets) -> str:
 
 def _hold(charge: Charge, budget: Budget) -> str:
     """With the share of the whole budget, so that the tightest one stands out."""
-    share = f", {100 * charge.held / budget.limit:.2g} % of it" if budget.limit else ""
-    return f"{budget.name} ({_amount(charge.held, budget.measure)}{share})"
+    share = f", {100 * charge.held / budget.limit:.2g} % of it" if budget.limit and charge.held else ""
+    return f"{budget.name!r} ({_amount(charge.held, budget.measure)}{share})"
 
 
 def _amount(value: int, measure: Measure) -> str:

@@ -1,4 +1,5 @@
 import type { Call } from "../../api/types";
+import { curlOf } from "../services/request";
 
 const permission = "The key or person lacks a permission. Give it under Keys, Members, or as a grant on the service.";
 const steps: Record<string, string> = {
@@ -37,12 +38,16 @@ export function adviceFor(call: Call): string | null {
   return null;
 }
 
-export function asCurl(call: Pick<Call, "method" | "path" | "model">, base: string): string {
-  const lines = [
-    `curl ${call.method === "GET" ? "" : `-X ${call.method} `}'${base}${call.path}'`,
-    `-H "Authorization: Bearer $PORTICO_KEY"`,
-  ];
-  if (call.method !== "GET" && call.model)
-    lines.push(`-d '{"model": "${call.model}", "messages": [{"role": "user", "content": "…"}]}'`);
-  return lines.join(" \\\n  ");
+type Sent = Pick<Call, "method" | "path" | "model" | "dialect" | "streamed">;
+
+/** The same call from a shell. Its body is not kept, so what must be filled in again shows as "…". */
+export function asCurl(call: Sent, base: string): string {
+  return curlOf({ method: call.method, path: call.path, body: bodyOf(call) }, base);
+}
+
+function bodyOf({ method, path, model, dialect, streamed }: Sent): string | null {
+  if (dialect !== "openai" || method !== "POST" || !model) return null;
+  if (path.startsWith("/v1/embeddings")) return JSON.stringify({ model, input: "…" });
+  const chat = { model, messages: [{ role: "user", content: "…" }] };
+  return JSON.stringify(streamed ? { ...chat, stream: true } : chat);
 }

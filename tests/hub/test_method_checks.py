@@ -52,7 +52,7 @@ def fanned_out() -> dict[str, Any]:
     ("schema", "parameters"),
     [
         (fanned_out(), {}),
-        ({"properties": {"a": {"items": {"anyOf": [{"const": each} for each in range(900)]}}}}, {"a": [-1] * 200_000}),
+        ({"properties": {"a": {"items": {"anyOf": [{"const": each} for each in range(900)]}}}}, {"a": [899] * 200_000}),
     ],
 )
 def test_a_check_that_takes_too_long_is_given_up(schema: dict[str, Any], parameters: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import { Empty, Trouble } from "../../parts/trouble";
 import { CallTable } from "../calls/call-table";
 import { mergeCalls } from "../calls/merge";
 
-const shown = 10;
+const shown = 14;
 
 /** The last calls as they happen. What was read over HTTP fills the list until the socket knows more. */
 export function LiveCalls({ onConnect }: { onConnect: () => void }) {

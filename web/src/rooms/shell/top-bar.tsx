@@ -49,7 +49,7 @@ function HealthPill() {
   if (data.health.status === "healthy" && !stale) {
     return (
       <Pill tone="ok" dot>
-        <span className="hide-m">All systems </span>healthy
+        <span className="hide-m">Portico </span>healthy
       </Pill>
     );
   }

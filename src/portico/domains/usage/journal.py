@@ -152,11 +152,13 @@ def _skip_line(name: str, offset: int, seen: int) -> _Found:
 
 def _cut(chunk: bytes, max_lines: int) -> int:
     """Where the `max_lines`-th line ends, or the last whole line when there are fewer."""
-    if chunk.count(b"\n") <= max_lines:
-        return chunk.rfind(b"\n") + 1
+    # Counting newlines first would cost more than finding them one by one.
     end = 0
     for _ in range(max_lines):
-        end = chunk.index(b"\n", end) + 1
+        found = chunk.find(b"\n", end)
+        if found < 0:
+            break
+        end = found + 1
     return end
 
 
@@ -169,8 +171,10 @@ def _decode(found: _Found, name: str, at: Position) -> Batch:
         # PostgreSQL keeps no NUL in text; a replacement character, as long, says that something stood there.
         chunk = chunk.replace(b"\\u0000", b"\\ufffd")
     reserved: dict[str, int] = {}
+    count = 0
     # One line at a time is far easier on the processor's caches than all of them split beforehand.
     for raw in BytesIO(chunk):
+        count += 1
         try:
             # An empty line is how a gateway finds out whether its disk has room again.
             entry = _decode_line(raw) if raw != b"\n" else None
@@ -183,7 +187,7 @@ def _decode(found: _Found, name: str, at: Position) -> Batch:
                 reserved[entry.id] = offset
         offset += len(raw)
     _pair(batch, reserved, chunk, name, at)
-    return replace(batch, lines=chunk.count(b"\n"))
+    return replace(batch, lines=count)
 
 
 def _pair(batch: Batch, reserved: dict[str, int], chunk: bytes, name: str, at: Position) -> None:

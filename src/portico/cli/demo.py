@@ -212,7 +212,7 @@ def _summariser(url: str) -> dict[str, Any]:
     return {
         "name": "summariser",
         "kind": "model",
-        "description": "Summarises text by picking its most telling sentences, and embeds text by hashing. No weights.",
+        "description": "Summarises text by picking its most telling sentences, and embeds text by hashing.",
         "tags": ["sample"],
         "capabilities": ["chat", "summarise", "embed"],
         "url": url,

@@ -43,7 +43,12 @@ function columnsFor(open: (id: string) => void): Column<Key>[] {
       name: "A minute",
       hide: "l",
       right: true,
-      cell: (key) => <span className="mono">{count(key.rate_limit_per_minute)}</span>,
+      cell: (key) =>
+        key.rate_limit_per_minute === null ? (
+          <span className="dim">default</span>
+        ) : (
+          <span className="mono">{count(key.rate_limit_per_minute)}</span>
+        ),
     },
     { name: "Expires", hide: "m", nowrap: true, right: true, cell: (key) => <Ago at={key.expires_at} never="never" /> },
     { name: "Last used", nowrap: true, right: true, cell: (key) => <Ago at={key.last_used_at} never="never" /> },

@@ -1,11 +1,13 @@
-"""What each stage hands on: RawCall -> KnownCall -> AdmittedCall -> RoutedCall. A richer type is a check that was passed."""
+"""What each stage hands on: RawCall -> KnownCall -> AdmittedCall -> RoutedCall. A richer type is a check that was passed.
 
-from dataclasses import dataclass, field
+Plain classes, not dataclasses: what a call makes, it makes every time, and only these compile to direct stores.
+"""
+
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from portico.domains.limits.ledger import Hold, Spend
 from portico.gateway.view import ServiceView, Target, Who
-from portico.gateway.wire.head import Head, Header
+from portico.gateway.wire.head import Head
 
 if TYPE_CHECKING:
     from portico.domains.limits.rate import RateBucket
@@ -13,13 +15,13 @@ if TYPE_CHECKING:
 DialectName = Literal["openai", "http"]
 
 
-@dataclass(frozen=True, slots=True)
 class Usage:
     """What a call used; `estimated` when the service did not report it."""
 
-    tokens_in: int = 0
-    tokens_out: int = 0
-    estimated: bool = False
+    __slots__ = ("estimated", "tokens_in", "tokens_out")
+
+    def __init__(self, tokens_in: int = 0, tokens_out: int = 0, *, estimated: bool = False) -> None:
+        self.tokens_in, self.tokens_out, self.estimated = tokens_in, tokens_out, estimated
 
 
 class Meter(Protocol):
@@ -36,7 +38,6 @@ class Meter(Protocol):
     def usage(self, *, complete: bool) -> Usage: ...
 
 
-@dataclass(slots=True)
 class RawCall:
     """A call as its dialect read it. Only fields that are acted upon are typed; the body travels verbatim.
 
@@ -45,49 +46,78 @@ class RawCall:
     output_max  most output tokens the caller allows, None when the call does not say
     """
 
-    id: str
-    dialect: DialectName
-    head: Head
-    address: str
-    correlation_id: str
-    trace_id: str
-    traceparent: bytes
-    began_ns: int
-    began_us: int
-    name: str
-    upstream_path: bytes
-    body: bytes | None
-    model: str | None = None
-    streamed: bool = False
-    choices: int = 1
-    output_max: int | None = None
-    wants_usage: bool = True
-    bounded_output: bool = True
+    __slots__ = (
+        "address",
+        "began_ns",
+        "began_us",
+        "body",
+        "bounded_output",
+        "choices",
+        "correlation_id",
+        "dialect",
+        "head",
+        "id",
+        "model",
+        "name",
+        "output_max",
+        "streamed",
+        "trace_id",
+        "traceparent",
+        "upstream_path",
+        "wants_usage",
+    )
+
+    def __init__(
+        self,
+        call_id: str,
+        dialect: DialectName,
+        head: Head,
+        address: str,
+        correlation_id: str,
+        traceparent: bytes,
+        began_us: int,
+    ) -> None:
+        self.id, self.dialect, self.head, self.address = call_id, dialect, head, address
+        self.correlation_id, self.traceparent = correlation_id, traceparent
+        self.trace_id = traceparent[3:35].decode()
+        self.began_ns, self.began_us = 0, began_us
+        self.name, self.upstream_path = "", b"/"
+        self.body: bytes | None = None
+        self.model: str | None = None
+        self.streamed, self.wants_usage, self.bounded_output = False, True, True
+        self.choices = 1
+        self.output_max: int | None = None
 
 
-@dataclass(slots=True)
 class KnownCall:
     """`service` is filled in as soon as it is found, so that a refusal after that can be recorded where it belongs."""
 
-    raw: RawCall
-    who: Who
-    service: ServiceView | None = None
+    __slots__ = ("raw", "service", "who")
+
+    def __init__(self, raw: RawCall, who: Who) -> None:
+        self.raw, self.who = raw, who
+        self.service: ServiceView | None = None
 
 
-@dataclass(slots=True)
 class AdmittedCall:
     """Its holds are settled exactly once, however the call ends."""
 
-    known: KnownCall
-    service: ServiceView
-    holds: list[Hold]
-    bound: Spend
-    tightest: "tuple[RateBucket, float] | None" = None
-    journaled: bool = False
+    __slots__ = ("bound", "holds", "journaled", "known", "service", "tightest")
+
+    def __init__(
+        self,
+        known: KnownCall,
+        service: ServiceView,
+        holds: list[Hold],
+        bound: Spend,
+        tightest: "tuple[RateBucket, float] | None",
+    ) -> None:
+        self.known, self.service, self.holds, self.bound, self.tightest = known, service, holds, bound, tightest
+        self.journaled = False
 
 
-@dataclass(slots=True)
 class RoutedCall:
-    admitted: AdmittedCall
-    targets: list[Target]
-    extra_headers: list[Header] = field(default_factory=list)
+    __slots__ = ("admitted", "targets")
+
+    def __init__(self, admitted: AdmittedCall, targets: list[Target]) -> None:
+        self.admitted, self.targets = admitted, targets

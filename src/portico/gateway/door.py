@@ -100,22 +100,9 @@ class GatewayDoor:
 
     def _raw(self, head: Head, address: str, dialect: DialectName) -> RawCall:
         now_us = time.time_ns() // 1000
-        traceparent = traceparent_of(head)
         mark = ids.ulid(now_us // 1000)
-        return RawCall(
-            id="call_" + mark,
-            dialect=dialect,
-            head=head,
-            address=address,
-            correlation_id=correlation_of(head, mark),
-            trace_id=traceparent[3:35].decode(),
-            traceparent=traceparent,
-            began_ns=0,
-            began_us=now_us,
-            name="",
-            upstream_path=b"/",
-            body=None,
-        )
+        correlation_id = correlation_of(head, mark)
+        return RawCall("call_" + mark, dialect, head, address, correlation_id, traceparent_of(head), now_us)
 
     def _client_address(self, connection: Connection, head: Head) -> str:
         """X-Forwarded-For is believed only from a proxy the operator named, and only its last word."""

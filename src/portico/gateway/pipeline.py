@@ -238,6 +238,8 @@ class GovernedCall:
         self._keep_answer(relay)
         verdict: Verdict = "failed" if relay.status >= 500 else "allowed"
         self._end(verdict, None, complete=True)
+        relay.let_go()
+        self._relay = self._forward = None
 
     def relay_failed(self, refusal: Refusal, *, started: bool) -> None:
         if self._done:

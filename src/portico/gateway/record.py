@@ -1,7 +1,5 @@
 """How a finished call is written down: the journal line, from everything the stages learned."""
 
-from dataclasses import dataclass
-
 from portico.domains.limits.ledger import Hold
 from portico.domains.usage.model import CallLine, Charge, Stage, Verdict
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
@@ -22,17 +20,23 @@ class Marks:
         self.identified = self.admitted = self.routed = 0
 
 
-@dataclass(slots=True)
 class Outcome:
     """How a call that left ended. `took_us` is the whole, `added_us` our part of it."""
 
-    verdict: Verdict
-    status: int
-    took_us: int
-    added_us: int
-    cost_microusd: int
-    usage: Usage
-    refusal: Refusal | None
+    __slots__ = ("added_us", "cost_microusd", "refusal", "status", "took_us", "usage", "verdict")
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        status: int,
+        took_us: int,
+        added_us: int,
+        cost_microusd: int,
+        usage: Usage,
+        refusal: Refusal | None,
+    ) -> None:
+        self.verdict, self.status, self.took_us, self.added_us = verdict, status, took_us, added_us
+        self.cost_microusd, self.usage, self.refusal = cost_microusd, usage, refusal
 
 
 def kind_of(known: KnownCall) -> str:

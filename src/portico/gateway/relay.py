@@ -62,7 +62,7 @@ class Relay:
 
     def __init__(self, owner: RelayOwner, exchange: Exchange) -> None:
         self._owner, self.exchange = owner, exchange
-        self.sender: Sender = None  # type: ignore[assignment]
+        self.sender: Sender | None = None
         self._meter: Meter | None = None
         self._whole: list[bytes] | None = None
         self._on_whole_body: Callable[[bytes], None] | None = None
@@ -84,10 +84,22 @@ class Relay:
     def whole_body(self) -> bytes | None:
         return None if self._whole is None else b"".join(self._whole)
 
+    def let_go(self) -> None:
+        """All is said: sender and relay know each other, and would otherwise wait for the garbage collector."""
+        self.sender = None
+
+    @property
+    def _connection(self) -> UpstreamConnection | None:
+        return None if self.sender is None else self.sender.connection
+
+    def _sender_is_done(self) -> None:
+        if self.sender is not None:
+            self.sender.finished = True
+
     # -- from the service ------------------------------------------------------------------------------------------------------------
 
     def answer_head(self, status: int, headers: list[Header], length: int | None, *, bodiless: bool) -> None:
-        connection = self.sender.connection
+        connection = self._connection
         self.first_byte_ns = self.last_data_ns = connection.received_ns if connection is not None else 0
         self.status, self.headers = status, headers
         named = _NOTHING
@@ -110,7 +122,7 @@ class Relay:
         self.exchange.start_answer(lines, length=length, bodiless=bodiless)
 
     def answer_body(self, chunk: bytes) -> None:
-        connection = self.sender.connection
+        connection = self._connection
         if connection is not None:
             self.last_data_ns = connection.received_ns
             connection.deadline = time.monotonic() + STALL_S
@@ -127,23 +139,24 @@ class Relay:
 
     def answer_end(self, trailers: list[Header]) -> None:
         self._flush_meter()
-        self.sender.finished = True
+        self._sender_is_done()
         self.exchange.end_answer(trailers)
         self._owner.relay_ended()
 
     def answer_broken(self, error: UpstreamBroken) -> None:
-        self.sender.answer_broken(error)
+        if self.sender is not None:
+            self.sender.answer_broken(error)
 
     def answer_paused(self) -> None:
         self.exchange.flush()
 
     def failed(self, refusal: Refusal) -> None:
-        self.sender.finished = True
+        self._sender_is_done()
         self._owner.relay_failed(refusal, started=self.exchange.answer_started)
 
     def upgraded(self, headers: list[Header], rest: bytes) -> None:
         """101: from now on both sides are raw bytes until one of them closes."""
-        upstream = self.sender.connection
+        upstream = self._connection
         if upstream is None:
             return
         self.status = 101
@@ -165,7 +178,7 @@ class Relay:
     def _tunnel_ended(self, sent: int, received: int) -> None:
         self.bytes_in, self.bytes_out = sent, received
         self.last_data_ns = time.perf_counter_ns()
-        self.sender.finished = True
+        self._sender_is_done()
         self.exchange.finished = True
         self._owner.relay_ended()
 
@@ -186,7 +199,7 @@ class Relay:
         self.exchange.connection.resume_reading()
 
     def client_is_slow(self) -> None:
-        connection = self.sender.connection
+        connection = self._connection
         if connection is not None:
             # While the client does not read, the silence of the service is our doing: no deadline runs for it, but one for the client.
             connection.deadline = 0.0
@@ -195,7 +208,7 @@ class Relay:
 
     def client_is_ready(self) -> None:
         self.exchange.connection.deadline = 0.0
-        connection = self.sender.connection
+        connection = self._connection
         if connection is not None:
             connection.deadline = time.monotonic() + STALL_S
             connection.resume_reading()

@@ -3,7 +3,6 @@
 Synchronous on purpose: between the check and the hold nothing else can run, so concurrent calls cannot overshoot.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from portico.domains.limits.model import Measure, Window, window_bounds_us
@@ -11,13 +10,13 @@ from portico.kernel.errors import BudgetExhausted
 from portico.kernel.money import dollars
 
 
-@dataclass(frozen=True, slots=True)
 class Spend:
     """Upper bound, or final amount, of one call in each measure."""
 
-    money_microusd: int
-    tokens: int
-    calls: int = 1
+    __slots__ = ("calls", "money_microusd", "tokens")
+
+    def __init__(self, money_microusd: int, tokens: int, calls: int = 1) -> None:
+        self.money_microusd, self.tokens, self.calls = money_microusd, tokens, calls
 
     def of(self, measure: Measure) -> int:
         return self.money_microusd if measure == "money" else self.tokens if measure == "tokens" else self.calls
@@ -48,12 +47,14 @@ class BudgetAccount:
         return dollars(amount) if self.measure == "money" else f"{amount:,} {self.measure}"
 
 
-@dataclass(slots=True)
 class Hold:
-    account: BudgetAccount
-    started_us: int
-    amount: int
-    charged: int = 0
+    """`amount` of the account's window that began at `started_us`, until it is known what was charged."""
+
+    __slots__ = ("account", "amount", "charged", "started_us")
+
+    def __init__(self, account: BudgetAccount, started_us: int, amount: int) -> None:
+        self.account, self.started_us, self.amount = account, started_us, amount
+        self.charged = 0
 
 
 def reserve(accounts: list[BudgetAccount], bound: Spend, now_us: int) -> list[Hold]:

@@ -256,6 +256,8 @@ class Exchange:
         self.finished = True
         self._body.clear()
         self.connection.finished(self, keep=keep)
+        # The two know each other; whoever is finished lets go, or each call would wait for the garbage collector.
+        self.handler = None  # type: ignore[assignment]
 
 
 # What is held of a streamed body before there is a connection to stream it to.

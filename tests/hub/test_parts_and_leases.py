@@ -2,12 +2,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from portico.domains.audit import public as audit
 from portico.domains.events import public as events
 from portico.domains.hub import leases, parts
 from portico.domains.hub import public as hub
 from portico.domains.hub.errors import EndpointTaken, LastActiveVersion, VersionTaken
 from portico.kernel.clock import ManualClock
 from portico.kernel.errors import InvalidFields, NotFound, NotPermitted
+from portico.kernel.paging import PageAsk
 from portico.platform.deps import Deps
 from tests.hub.orgs import ADMIN, IN_DEVELOPMENT, STRANGER, VIEWER
 
@@ -125,3 +127,16 @@ async def test_a_service_of_every_scope_can_be_changed_from_each(deps: Deps) -> 
     await hub.create_service(ADMIN, DRAFT, deps)
     changed = await parts.add_endpoint(IN_DEVELOPMENT, "inventory", "v1", "http://127.0.0.1:9002", 1, deps)
     assert changed == await hub.find_service(ADMIN, "inventory", deps)
+
+
+async def test_the_trail_says_in_the_imperative_what_was_done_to_parts(deps: Deps) -> None:
+    await hub.create_service(ADMIN, DRAFT, deps)
+    await parts.add_version(ADMIN, "inventory", "v2", 10, "http://127.0.0.1:9009", deps)
+    await parts.update_version(ADMIN, "inventory", "v2", 20, None, deps)
+    await parts.remove_version(ADMIN, "inventory", "v2", deps)
+    found = await audit.search_audit(ADMIN, audit.Search(), PageAsk(3), deps)
+    assert [entry.action for entry in found.items] == [
+        "service.remove_version",
+        "service.update_version",
+        "service.add_version",
+    ]

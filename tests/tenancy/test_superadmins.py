@@ -70,6 +70,7 @@ async def test_what_superadmins_do_to_orgs_stands_in_the_platforms_chain(world: 
         await ann.post(f"/orgs/{globex_id}/{verb}", None, 200)
         await ann.post(f"/orgs/{globex_id}/{verb}", None, 200)
     await ann.patch(f"/orgs/{globex_id}", {"name": "Globex Inc"})
+    await ann.patch(f"/orgs/{world.acme_id}", {"name": "Acme Inc"})
     await ann.delete(f"/orgs/{globex_id}")
     assert await on_the_platform(world) == [
         ("org.create", "Ann", "Globex", ADDRESS),

@@ -32,6 +32,7 @@ _ACTIONS = {
     events.declare(f"service.{past}.v1", "service_id", "name"): f"service.{verb}"
     for past, verb in (("created", "create"), ("updated", "update"), ("deleted", "delete"))
 }
+_PRESENT = {"added": "add", "updated": "update", "removed": "remove", "reset": "reset", "expired": "expire"}
 
 
 async def create_service(scope: OrgScope, draft: ServiceDraft, deps: Deps) -> Service:
@@ -152,11 +153,18 @@ async def record(
     """One event and one audit entry of a change, and a nudge for the next snapshot."""
     await events.record(tx, scope, kind=kind, payload={"service_id": service.id, "name": service.name, **more})
     target = audit.Target("service", service.id, service.name)
-    action = _ACTIONS.get(kind) or kind.removesuffix(".v1")
+    action = _ACTIONS.get(kind) or _action(kind)
     await audit.record(
         tx, scope, action=action, target=target, outcome="ok", severity="INFO", detail={**detail, **more}
     )
     tx.nudge("snapshot")
+
+
+def _action(kind: str) -> str:
+    """The trail says in the imperative what the log says in the past: service.version_added.v1 is service.add_version."""
+    noun, _, past = kind.removesuffix(".v1").partition(".")
+    part, _, happened = past.rpartition("_")
+    return f"{noun}.{_PRESENT[happened]}_{part}"
 
 
 def _from_draft(scope: OrgScope, draft: ServiceDraft, now: datetime) -> Service:

@@ -124,7 +124,8 @@ async def _write_status(
 
 async def _note_on_platform(tx: Tx, identity: Identity, org: Org, action: str) -> None:
     """Beside the org's own chain, which nobody can read once the org is gone and which superadmins outside it never can."""
-    if not identity.is_superadmin and action != "org.delete":
+    own_name = action == "org.rename" and identity.scope.org_id == org.id
+    if own_name or not (identity.is_superadmin or action == "org.delete"):
         return
     await audit.record_platform(
         tx,

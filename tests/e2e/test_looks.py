@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.e2e.conftest import ROOT, NewContext, sign_in
 from tests.e2e.house import OWNER, House
@@ -102,3 +102,26 @@ def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(house: House, 
             wrong[f"{name}, phone"] = [f"{opened.sideways()} px too wide"]
         page.set_viewport_size(DESK)
     assert wrong == {}
+
+
+@pytest.mark.req("SP14")
+def test_the_chosen_theme_is_kept_whatever_the_system_has(owner_page: Page) -> None:
+    home = Home(owner_page).open()
+    owner_page.get_by_role("button", name="Person Owner").click()
+    owner_page.get_by_role("menuitem", name="Dark theme").click()
+    dark = owner_page.locator('html[data-theme="dark"]')
+    expect(dark).to_have_count(1)
+    home.open()
+    expect(dark).to_have_count(1)
+
+
+@pytest.mark.req("SP14")
+def test_the_rail_is_a_drawer_on_a_phone(owner_page: Page) -> None:
+    owner_page.set_viewport_size(PHONE)
+    home = Home(owner_page).open()
+    rail = owner_page.get_by_role("navigation", name="Rooms")
+    expect(rail).to_have_count(0)
+    owner_page.get_by_role("button", name="Menu").click()
+    home.go("Calls")
+    Calls(owner_page).ready()
+    expect(rail).to_have_count(0)

@@ -90,5 +90,13 @@ def test_a_key_names_the_permissions_there_are(document: dict[str, Any]) -> None
         assert items["enum"] == list(PERMISSIONS)
 
 
+def test_a_partial_change_states_no_defaults(document: dict[str, Any]) -> None:
+    patches = {name: schema for name, schema in document["components"]["schemas"].items() if name.endswith("Patch")}
+    assert len(patches) >= 8
+    for schema in patches.values():
+        assert not [name for name, field in schema["properties"].items() if "default" in field]
+    assert document["components"]["schemas"]["BudgetAsk"]["properties"]["warn_at_percent"]["default"] == 80
+
+
 def test_the_file_of_the_web_client_is_the_current_document(document: dict[str, Any]) -> None:
     assert json.loads(FILE.read_text()) == document, "web/openapi.json is old; run: make generate"

@@ -34,6 +34,17 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema.get("properties", {}).values():
+        described.pop("default", None)
+
+
+class Patch(Ask):
+    """Base of partial changes: what is left out stays, so the document must not state a default for it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
 @dataclass(frozen=True, slots=True)
 class Shaped:
     """A text's form, with a sentence for who gets it wrong; the document states the pattern."""

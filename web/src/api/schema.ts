@@ -1106,29 +1106,16 @@ export interface components {
         };
         /** @description What is left out stays; `null` is meaningful for subject_id only. */
         BudgetPatch: {
-            /** @default  */
             name?: string;
-            /**
-             * @default org
-             * @enum {string}
-             */
+            /** @enum {string} */
             subject_kind?: "org" | "scope" | "principal";
             subject_id?: string | null;
-            /**
-             * @default calls
-             * @enum {string}
-             */
+            /** @enum {string} */
             measure?: "money" | "tokens" | "calls";
-            /**
-             * @default day
-             * @enum {string}
-             */
+            /** @enum {string} */
             window?: "hour" | "day" | "month";
-            /** @default 0 */
             limit?: number;
-            /** @default 80 */
             warn_at_percent?: number;
-            /** @default true */
             enabled?: boolean;
         };
         BudgetSubject: {
@@ -1484,20 +1471,13 @@ export interface components {
         };
         /** @description What is left out stays; `null` is meaningful for subject_id and burst only. */
         LimitPatch: {
-            /** @default  */
             name?: string;
-            /**
-             * @default org
-             * @enum {string}
-             */
+            /** @enum {string} */
             subject_kind?: "org" | "scope" | "key" | "address";
             subject_id?: string | null;
-            /** @default 0 */
             rate?: number;
-            /** @default 0 */
             per_s?: number;
             burst?: number | null;
-            /** @default true */
             enabled?: boolean;
         };
         LimitSubject: {
@@ -1825,20 +1805,14 @@ export interface components {
         };
         /** @description What is left out stays as it is; name, kind, scope and endpoints are not changed here. */
         ServicePatch: {
-            /** @default  */
             description?: string;
             layer?: string | null;
             tags?: string[];
             capabilities?: string[];
-            /**
-             * @default org
-             * @enum {string}
-             */
+            /** @enum {string} */
             visibility?: "org" | "restricted";
             timeout_s?: number | null;
-            /** @default 2 */
             max_retries?: number;
-            /** @default 0 */
             cache_ttl_s?: number;
             price?: components["schemas"]["PriceAsk"] | null;
             models?: string[];

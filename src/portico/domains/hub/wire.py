@@ -16,7 +16,7 @@ from portico.domains.hub.model import (
     Visibility,
 )
 from portico.kernel.scope import ScopeName
-from portico.platform.web import Ask, Moment, Wire
+from portico.platform.web import Ask, Moment, Patch, Wire
 
 Text = Annotated[str, Field(max_length=2000)]
 Word = Annotated[str, Field(max_length=63)]
@@ -88,7 +88,7 @@ class ServiceAsk(_Common):
         return ServiceDraft(**facts, scope=None if scope is None else ScopeName(scope))
 
 
-class ServicePatch(_Common):
+class ServicePatch(_Common, Patch):
     """What is left out stays as it is; name, kind, scope and endpoints are not changed here."""
 
 
@@ -98,7 +98,7 @@ class VersionAsk(Ask):
     url: Url
 
 
-class VersionPatch(Ask):
+class VersionPatch(Patch):
     weight: int | None = None
     status: VersionStatus | None = None
 

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from portico.domains.limits.model import Measure, Window
 from portico.domains.limits.terms import BudgetState, BudgetSubject, Limit, LimitSubject
-from portico.platform.web import Ask, Moment, Wire
+from portico.platform.web import Ask, Moment, Patch, Wire
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 SubjectId = Annotated[str, Field(min_length=1, max_length=64)]
@@ -20,7 +20,7 @@ class LimitAsk(Ask):
     enabled: bool = True
 
 
-class LimitPatch(Ask):
+class LimitPatch(Patch):
     """What is left out stays; `null` is meaningful for subject_id and burst only."""
 
     name: Name = ""
@@ -43,7 +43,7 @@ class BudgetAsk(Ask):
     enabled: bool = True
 
 
-class BudgetPatch(Ask):
+class BudgetPatch(Patch):
     """What is left out stays; `null` is meaningful for subject_id only."""
 
     name: Name = ""

@@ -21,7 +21,7 @@ from portico.domains.tenancy.model import (
     Role,
 )
 from portico.domains.tenancy.service.me import Me
-from portico.platform.web import Ask, Moment, Shaped, Wire
+from portico.platform.web import Ask, Moment, Patch, Shaped, Wire
 
 
 def _printable(text: str) -> str:
@@ -105,7 +105,7 @@ class OrgAsk(Ask):
     owner_email: Email
 
 
-class OrgPatch(Ask):
+class OrgPatch(Patch):
     name: Name | None = None
 
 
@@ -117,7 +117,7 @@ class ScopeAsk(Ask):
     description: Text = ""
 
 
-class MemberPatch(Ask):
+class MemberPatch(Patch):
     role: RoleName | None = None
     is_owner: bool | None = None
     scopes: Annotated[list[ScopeText], Field(max_length=50)] | None = None
@@ -145,7 +145,7 @@ class KeyAsk(Ask):
     scope: ScopeText | None = None
 
 
-class KeyPatch(Ask):
+class KeyPatch(Patch):
     name: Name | None = None
     permissions: Permissions | None = None
     services: ServiceNames | None = None

@@ -30,10 +30,10 @@ def test_all_or_none_of_the_hot_path_runs_compiled() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of compiled modules in front of any that this environment has."""
+    """A folder of compiled modules, instead of one that this environment may have."""
     place = tmp_path / compiled.FOLDER
     place.mkdir()
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
     importlib.invalidate_caches()
     return place
 

@@ -69,7 +69,7 @@ class Forward(Sender):
         super().__init__()
         entry = routed.admitted.service.entry
         self._gate, self.routed, self.relay = gate, routed, relay
-        self._timeout_s = entry.timeout_s or gate.settings.gateway.request_timeout_s
+        self._timeout_s = entry.timeout_s or gate.limits.request_timeout_s
         self._left = entry.max_retries + 1
         self._head_tail = request_head_tail(routed)
         self._sent: list[bytes] | None = []
@@ -91,11 +91,12 @@ class Forward(Sender):
         raises   BreakerOpen, TooManyWaiting (503): only before anything was sent
         """
         self._timer = None
-        self.target = target = self._next_target()
+        now = time.monotonic()
+        self.target = target = self._next_target(now)
         self.attempts += 1
         self._left -= 1
         pool = self._gate.pool_of(target)
-        connection = None if self._fresh else pool.take_idle()
+        connection = None if self._fresh else pool.take_idle(now)
         if connection is not None:
             self._connected(connection)
         elif pool.full:
@@ -106,9 +107,9 @@ class Forward(Sender):
             self.left_ns = self.left_ns or time.perf_counter_ns()
             pool.connect(lambda: gate.locator.locate(target), min(self._timeout_s, 10.0), self._connected, self._lost)
 
-    def _next_target(self) -> Target:
+    def _next_target(self, now: float) -> Target:
         """The first whose breaker lets this attempt through, beginning after the one tried last."""
-        targets, now = self.routed.targets, time.monotonic()
+        targets = self.routed.targets
         if len(targets) == 1:
             only = self._gate.breaker_of(targets[0])
             if not only.admits(now):
@@ -203,11 +204,10 @@ class Forward(Sender):
                 connection.drop()
                 self._again()
                 return
-        elif self._breaker is not None and self._breaker.state != "closed":
-            self._succeeded_once()
-        elif self._breaker is not None:
-            self._breaker.succeeded(time.monotonic())
-        connection.deadline = time.monotonic() + self._gate.settings.gateway.stream_idle_timeout_s
+        now = time.monotonic()
+        if status < 500 and self._breaker is not None and self._breaker.succeeded(now):
+            self._gate.breaker_changed(self.target)
+        connection.deadline = now + self._gate.limits.stream_idle_timeout_s
         connection.listener = self.relay
         self.relay.answer_head(status, headers, length, bodiless=bodiless)
 
@@ -308,10 +308,6 @@ class Forward(Sender):
 
     def _failed_once(self) -> None:
         if self._breaker is not None and self._breaker.failed(time.monotonic()):
-            self._gate.breaker_changed(self.target)
-
-    def _succeeded_once(self) -> None:
-        if self._breaker is not None and self._breaker.succeeded(time.monotonic()):
             self._gate.breaker_changed(self.target)
 
     def _abandon_probe(self) -> None:

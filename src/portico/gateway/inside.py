@@ -62,7 +62,7 @@ class InsideCall(Sender):
             self._refuse(refusal)
 
     def _connect(self) -> None:
-        connection = self._pool.take_idle()
+        connection = self._pool.take_idle(time.monotonic())
         if connection is not None:
             self._connected(connection)
         elif self._pool.full:

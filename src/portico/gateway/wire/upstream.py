@@ -332,9 +332,8 @@ class Pool:
     def full(self) -> bool:
         return len(self.busy) + self.connecting >= self._most_open
 
-    def take_idle(self) -> UpstreamConnection | None:
+    def take_idle(self, now: float) -> UpstreamConnection | None:
         """The most recently used idle connection that is surely still open."""
-        now = time.monotonic()
         while self.idle:
             connection = self.idle.pop()
             if connection.transport.is_closing() or now - connection.idle_since > IDLE_S:

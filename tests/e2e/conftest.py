@@ -3,7 +3,7 @@ Playwright keeps an event loop running in its thread while it is open, and the a
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +126,11 @@ def stranger_page(new_context: NewContext) -> Page:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What was on the screen when a test failed."""
-    report: Any = yield
+    report = yield
     if report.when == "call" and report.failed and isinstance(item, pytest.Function):
         folder = ROOT / "test-artefacts" / "failures"
         folder.mkdir(parents=True, exist_ok=True)

@@ -141,7 +141,13 @@ def test_every_store_function_takes_the_transaction_and_the_scope_first() -> Non
 
 def test_sql_is_written_in_stores_only() -> None:
     """Besides the ground itself: whoever wants rows asks a store, which asks for a scope."""
-    allowed = {"platform/db.py", "platform/migrate.py", "platform/schema.py", "platform/slow_statements.py", "cli/doctor.py"}
+    allowed = {
+        "platform/db.py",
+        "platform/migrate.py",
+        "platform/schema.py",
+        "platform/slow_statements.py",
+        "cli/doctor.py",
+    }
     row_types = {"sqlalchemy.Row", "sqlalchemy.engine.Row"}
     strangers = []
     for path in FILES:

@@ -106,21 +106,21 @@ async def test_resuming_loses_and_repeats_nothing(deps: Deps) -> None:
     org_id = identity.scope.org_id
     written: list[str] = []
     seen: list[str] = []
-    stop = asyncio.Event()
+    # Waiting for a number rather than for the writer's end: after the last call nothing more would come to wake the reader.
+    rounds, total = 60, 180
     async with serve(deps) as served:
 
         async def write() -> None:
-            for number in range(60):
+            for number in range(rounds):
                 written.extend(await served.fold(*(call_of(org_id, at_us=NOON_US - number) for _ in range(3))))
                 await tell(deps, org_id, number)
                 await asyncio.sleep(0.01)
-            stop.set()
 
         async with served.greeted(identity) as client:
             cursor = (await client.subscribe("calls"))["cursor"]
         async with asyncio.TaskGroup() as group:
             group.create_task(write())
-            while not stop.is_set() or len(seen) < len(written):
+            while len(seen) < total:
                 # Each connection lives for a few frames only, then the next resumes where it ended.
                 async with served.greeted(identity) as client:
                     frame = await client.subscribe("calls", cursor)
@@ -128,7 +128,7 @@ async def test_resuming_loses_and_repeats_nothing(deps: Deps) -> None:
                         assert (frame["type"], frame["topic"]) == ("append", "calls")
                         seen.extend(item["id"] for item in frame["items"])
                         cursor = frame["cursor"]
-                        if stop.is_set() and len(seen) >= len(written):
+                        if len(seen) >= total:
                             break
                         frame = await client.receive()
                     else:

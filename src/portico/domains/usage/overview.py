@@ -12,7 +12,6 @@ from portico.domains.routing.model import BreakerReport, GatewayStatus
 from portico.domains.usage import analytics
 from portico.domains.usage.analytics import Narrowing, Series, Sums, Window
 from portico.domains.usage.totals import MINUTE
-from portico.kernel.clock import rfc3339
 from portico.kernel.paging import Cursor, PageAsk, decode_cursor
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx, to_micros
@@ -202,7 +201,7 @@ def _tight_budgets(budgets: list[limits.BudgetState]) -> list[Attention]:
     found = []
     for state in sorted(budgets, key=lambda state: -state.used_percent):
         budget, percent = state.budget, state.used_percent
-        resets = f"It resets at {rfc3339(state.resets_at)}."
+        resets = f"It resets at {state.resets_at:%Y-%m-%d %H:%M} UTC."
         if percent >= 100:
             found.append(Attention("budget_exhausted", f"The budget {budget.name} is used up", resets, "/budgets"))
         elif percent >= budget.warn_at_percent:

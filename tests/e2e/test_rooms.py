@@ -46,7 +46,7 @@ def test_a_service_is_registered_tried_and_deleted(house: House, owner_page: Pag
     form = Register(owner_page).open()
     form.button("Register").click()
     expect(form.main).to_contain_text("Something is missing or wrong above.")
-    form.main.get_by_role("textbox", name="Name").fill("depot")
+    form.main.get_by_role("textbox", name="Name", exact=True).fill("depot")
     form.main.get_by_role("textbox", name="Address of the first endpoint").fill(house.inventory_url)
     form.main.get_by_role("textbox", name="Health path").fill("/health")
     expect(form.main.get_by_role("region", name="Command")).to_contain_text("portico services add depot")

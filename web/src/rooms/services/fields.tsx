@@ -11,19 +11,22 @@ import type { ServiceValues } from "./draft";
 type Form = ReturnType<typeof useForm<ServiceValues>>;
 
 function Credential({ form }: { form: Form }) {
-  const secrets = useQuery({ ...secretList, enabled: useMay("secrets.read") }).data;
+  const mayRead = useMay("secrets.read");
+  const secrets = useQuery({ ...secretList, enabled: mayRead }).data ?? [];
+  const names = new Set([...secrets.map((secret) => secret.name), form.values.credential_secret]);
+  names.delete("");
   return (
     <div className="form-grid">
-      {secrets ? (
+      {mayRead ? (
         <TextField
           select
           label="Secret to send"
           {...form.text("credential_secret", "Sent to the service, never shown to callers")}
         >
           <MenuItem value="">none</MenuItem>
-          {secrets.map((secret) => (
-            <MenuItem key={secret.name} value={secret.name}>
-              {secret.name}
+          {[...names].map((name) => (
+            <MenuItem key={name} value={name}>
+              {name}
             </MenuItem>
           ))}
         </TextField>

@@ -18,12 +18,6 @@ class Base:
         self.page.goto(f"{self.path}{more}")
         return self.ready()
 
-    def visit(self, more: str = "") -> Self:
-        """Open it from within the client, as a link would, without loading the client again."""
-        go = "to => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate', { state: null })); }"
-        self.page.evaluate(go, f"{self.path}{more}")
-        return self.ready()
-
     def ready(self) -> Self:
         """On the screen, signed in, and with its data."""
         # Not by role: an open dialog takes the page behind it away from assistive technology.

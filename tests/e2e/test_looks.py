@@ -61,24 +61,23 @@ def open_pages(page: Page, house: House) -> Iterator[tuple[str, Base]]:
         refused = owner.get("/calls", verdict="refused")["items"][0]["id"]
         streamed = next(call["id"] for call in owner.get("/calls", page_size=50)["items"] if call["streamed"])
         key = owner.get("/keys", q="support-bot")["items"][0]["id"]
-    Home(page).open()
     simple: list[type[Base]] = [Home, Services, Register, Calls, Analytics, Members, Secrets, Orgs]
     for kind in simple:
-        yield kind.__name__.lower(), kind(page).visit()
-    yield "connect", Home(page).visit("?connect=1")
-    yield "service-http", Service(page, "inventory").visit()
-    yield "service-model", Service(page, "summariser").visit()
-    yield "call-streamed", Call(page, streamed).visit()
-    yield "call-refused", Call(page, refused).visit()
-    yield "keys", Keys(page).visit()
-    yield "key", Keys(page).visit(f"?open={key}")
-    yield "key-new", Keys(page).visit("?new=1")
-    yield "budgets", Budgets(page).visit()
-    yield "limits", Budgets(page).visit("?tab=limits")
-    yield "budget-new", Budgets(page).visit("?new=1")
-    yield "audit", Audit(page).visit()
+        yield kind.__name__.lower(), kind(page).open()
+    yield "connect", Home(page).open("?connect=1")
+    yield "service-http", Service(page, "inventory").open()
+    yield "service-model", Service(page, "summariser").open()
+    yield "call-streamed", Call(page, streamed).open()
+    yield "call-refused", Call(page, refused).open()
+    yield "keys", Keys(page).open()
+    yield "key", Keys(page).open(f"?open={key}")
+    yield "key-new", Keys(page).open("?new=1")
+    yield "budgets", Budgets(page).open()
+    yield "limits", Budgets(page).open("?tab=limits")
+    yield "budget-new", Budgets(page).open("?new=1")
+    yield "audit", Audit(page).open()
     for tab in ("platform", "org", "profile", "appearance"):
-        yield f"settings-{tab}", Settings(page).visit(f"?tab={tab}")
+        yield f"settings-{tab}", Settings(page).open(f"?tab={tab}")
 
 
 def shoot(page: Page, name: str) -> None:

@@ -16,7 +16,7 @@ NAMES = {"direct": "direct", "nginx": "nginx", "portico": "**Portico**", "portke
 
 def summarise(result: Raw) -> Raw:
     medians = {name: _medians(record) for name, record in result["records"].items() if record["rounds"]}
-    return {"medians": medians, "ratios": _ratios(medians), "goals": _goals(medians)}
+    return {"medians": medians, "ratios": _ratios(medians), "goals": _goals(medians, _gateway_us(result["records"]))}
 
 
 def _medians(record: Raw) -> Raw:
@@ -88,7 +88,15 @@ def _added_p50_us(medians: Raw, name: str) -> float:
         return math.nan
 
 
-def _goals(medians: Raw) -> list[Raw]:
+NOTHING: Raw = {"plain": {}}
+
+
+def _gateway_us(records: Raw) -> float:
+    return _parts_at_most_connections(records["portico"]).get("gateway", math.nan) if "portico" in records else math.nan
+
+
+def _goals(medians: Raw, gateway_us: float) -> list[Raw]:
+    """`gateway_us` is the CPU per request, at 64 connections, of the process that carries the calls."""
     ratios = _ratios(medians)
 
     def against(name: str, key: str) -> float:
@@ -100,6 +108,13 @@ def _goals(medians: Raw) -> list[Raw]:
     rows = [
         ("first milestone", "of nginx per core, by CPU per request", against("nginx", "by_cpu_64"), at_least, 0.30),
         ("first milestone", "of nginx per core, by requests/s", against("nginx", "by_rps_64"), at_least, 0.30),
+        (
+            "first milestone",
+            "of nginx per core, by CPU per request of the gateway process alone (its records are folded beside it)",
+            _over(medians.get("nginx", NOTHING)["plain"].get("64", {}).get("cpu_us", math.nan), gateway_us),
+            at_least,
+            0.30,
+        ),
         ("first milestone", "times LiteLLM, by CPU per request", against("litellm", "by_cpu_64"), at_least, 100),
         ("first milestone", "times LiteLLM, by requests/s", against("litellm", "by_rps_64"), at_least, 100),
         ("first milestone", "added p50 at 1 connection, times nginx's", added, at_most, 2),

@@ -41,7 +41,7 @@ async def call(client: httpx2.AsyncClient, number: int, seen: list[int]) -> None
 async def test_a_thousand_calls_at_once_never_overshoot_a_budget(
     either_installation: Installation, quick_model: str
 ) -> None:
-    installation, limit = either_installation, 300_000
+    installation, limit = either_installation, 60_000
     with installation.signed_in() as owner:
         models = ["extractive-summariser"]
         owner.make("/services", name="model", kind="model", url=f"{quick_model}/v1", models=models, price=PRICE)

@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime
 
-import orjson
-
-from portico.kernel.clock import rfc3339
 from portico.kernel.errors import Refusal
+from portico.platform.envelope import envelope as one_envelope
 
 
 class RouteNotFound(Refusal):
@@ -115,23 +113,5 @@ class Coded(Refusal):
 
 
 def envelope(refusal: Refusal, correlation_id: str, path: str, trace_id: str) -> bytes:
-    """The one error body (C1)."""
-    row = refusal.row
-    body: dict[str, object] = {
-        "code": row.name,
-        "message": refusal.message,
-        "correlation_id": correlation_id,
-        "error": {
-            "code": row.e_code,
-            "message": refusal.message,
-            "details": refusal.details or row.next_step,
-            "timestamp": rfc3339(datetime.now(UTC)),
-            "path": path,
-            "trace_id": trace_id,
-            "fields": [{"field": each.field, "message": each.message} for each in refusal.fields],
-            "retryable": row.retryable,
-        },
-    }
-    if refusal.retry_after_s is not None:
-        body["error"]["retry_after_s"] = round(refusal.retry_after_s, 3)  # type: ignore[index]
-    return orjson.dumps(body)
+    """The one error body (C1), stamped now."""
+    return one_envelope(refusal, correlation_id=correlation_id, trace_id=trace_id, path=path, at=datetime.now(UTC))

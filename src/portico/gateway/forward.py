@@ -206,7 +206,7 @@ class Forward(Sender):
                 return
         now = time.monotonic()
         if status < 500 and self._breaker is not None and self._breaker.succeeded(now):
-            self._gate.breaker_changed(self.target)
+            self._gate.on_breaker_change()
         connection.deadline = now + self._gate.limits.stream_idle_timeout_s
         connection.listener = self.relay
         self.relay.answer_head(status, headers, length, bodiless=bodiless)
@@ -308,7 +308,7 @@ class Forward(Sender):
 
     def _failed_once(self) -> None:
         if self._breaker is not None and self._breaker.failed(time.monotonic()):
-            self._gate.breaker_changed(self.target)
+            self._gate.on_breaker_change()
 
     def _abandon_probe(self) -> None:
         if self._breaker is not None and self._is_probe and self._breaker.state == "half_open":

@@ -237,9 +237,6 @@ class Gate:
             breaker = self.breakers[target.endpoint_id] = Breaker()
         return breaker
 
-    def breaker_changed(self, _target: Target) -> None:
-        self.on_breaker_change()
-
     def reset_breaker(self, service_id: str) -> None:
         found = self._services.get(service_id)
         if found is None:
@@ -249,9 +246,6 @@ class Gate:
                 if target.endpoint_id in self.breakers:
                     self.breakers[target.endpoint_id].reset(time.monotonic())
         self.on_breaker_change()
-
-    def journal_grew(self) -> None:
-        self.on_journal_grew()
 
     def sweep(self) -> None:
         """Twice a second: what is too slow, on both sides."""

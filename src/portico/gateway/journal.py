@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from portico.domains.usage.model import CallLine, JournalLine, OpenLine, ReserveLine
+from portico.domains.usage.model import CallLine, OpenLine, ReserveLine
 
 MOST_WAITING = 50_000
 
@@ -163,6 +163,3 @@ def _sync(file: int) -> None:
     except OSError:
         # Reported by the next write, which refuses calls; a segment closed meanwhile was synced by the kernel's own pace.
         return
-
-
-__all__ = ["Journal", "JournalLine"]

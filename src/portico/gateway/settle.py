@@ -32,7 +32,7 @@ def settle_refused(
     took_us = (now_ns - raw.began_ns) // 1000
     line = unsent_line(gate, known, admitted, "refused", row.status, took_us, stages_of(raw, marks, None, now_ns))
     gate.journal.write_soon(msgspec.structs.replace(line, reason=row.name, message=refusal.message))
-    gate.journal_grew()
+    gate.on_journal_grew()
 
 
 def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, marks: Marks) -> None:
@@ -46,7 +46,7 @@ def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, ma
     gate.journal.write_soon(
         msgspec.structs.replace(line, cached=True, bytes_out=size, charges=charges_of(admitted.holds))
     )
-    gate.journal_grew()
+    gate.on_journal_grew()
 
 
 def settle_call(

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import os
 from pathlib import Path
 
@@ -29,9 +28,6 @@ class KeyRing:
 
     def derive(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=b"portico", info=purpose.encode()).derive(self._master_key)
-
-    def mac(self, purpose: str, message: bytes) -> bytes:
-        return hmac.digest(self.derive(purpose), message, "sha256")
 
 
 class Sealer:

@@ -184,7 +184,3 @@ def connection_options(value: bytes | None) -> frozenset[bytes]:
 
 def status_line(status: int) -> bytes:
     return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
-
-
-def reason_of(status: int) -> str:
-    return _REASONS.get(status, b"Status").decode()

@@ -18,7 +18,8 @@ from portico.platform.cache import ReadCache
 from portico.platform.crypto import KeyRing, Sealer
 from portico.platform.db import Database
 from portico.platform.deps import Deps
-from portico.platform.settings import Sealed, Settings, env_name
+from portico.platform.sections import Sealed
+from portico.platform.settings import Settings, env_name
 
 ROOT = Path(__file__).parent.parent
 

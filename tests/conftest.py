@@ -25,7 +25,8 @@ from portico.platform.cache import ReadCache
 from portico.platform.crypto import Sealer, open_key_ring
 from portico.platform.db import Database, metadata, open_database
 from portico.platform.deps import Deps
-from portico.platform.settings import LogSettings, Sealed, SecuritySettings, Settings
+from portico.platform.sections import LogSettings, Sealed, SecuritySettings
+from portico.platform.settings import Settings
 from portico.platform.telemetry import start_logging
 from tests import postgres_server
 

@@ -23,7 +23,8 @@ from portico.platform import schema
 from portico.platform.crypto import MasterKeyInvalid
 from portico.platform.db import DatabaseUnavailable
 from portico.platform.deps import Deps, open_deps
-from portico.platform.settings import EXIT_CONFIG, Loaded, RealtimeSettings, Settings
+from portico.platform.sections import RealtimeSettings
+from portico.platform.settings import EXIT_CONFIG, Loaded, Settings
 from portico.realtime.admission import SocketTerms
 from portico.realtime.sockets import Realtime
 

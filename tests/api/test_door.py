@@ -17,7 +17,7 @@ from portico.kernel.errors import BadKey, RateLimited
 from portico.kernel.ids import OrgId, PersonId
 from portico.kernel.scope import ENTERPRISE, Actor, OrgScope
 from portico.platform.deps import Deps
-from portico.platform.settings import ServerSettings
+from portico.platform.sections import ServerSettings
 from portico.platform.web import Ask, PageDep, needs
 
 # Nothing here touches a table.

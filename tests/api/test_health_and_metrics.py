@@ -9,7 +9,8 @@ from sqlalchemy import text
 from portico.api.app import create_app
 from portico.domains.routing.model import BreakerReport, GatewayStatus
 from portico.platform.deps import Deps
-from portico.platform.settings import MetricsSettings, Sealed, Settings
+from portico.platform.sections import MetricsSettings, Sealed
+from portico.platform.settings import Settings
 from portico.platform.slow_statements import watch_statements
 from portico.platform.telemetry import Metrics
 

@@ -33,7 +33,8 @@ from portico.gateway.door import GatewayDoor
 from portico.gateway.gate import Gate
 from portico.gateway.process import open_gate
 from portico.gateway.wire.server import Connection
-from portico.platform.settings import GatewaySettings, Sealed, Settings
+from portico.platform.sections import GatewaySettings, Sealed
+from portico.platform.settings import Settings
 
 ORG, SCOPE = "org_DEMO", "ENTERPRISE"
 SECRET = "pk_0a1b2c3d_" + "s" * 43

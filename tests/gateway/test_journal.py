@@ -17,7 +17,8 @@ import pytest
 
 from portico.domains.usage.model import CallLine, JournalLine, OpenLine, ReserveLine
 from portico.gateway.journal import Journal
-from portico.platform.settings import RecordSettings, Settings
+from portico.platform.sections import RecordSettings
+from portico.platform.settings import Settings
 from tests.gateway import house as terms
 from tests.gateway.builder import Builder
 from tests.gateway.house import budget, chat_answer, model, open_house, snapshot

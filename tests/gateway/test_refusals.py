@@ -10,7 +10,8 @@ from joserfc.jwk import OctKey
 
 from portico.domains.routing.model import GrantEntry, LimitEntry, MemberEntry
 from portico.gateway.wire.head import status_line
-from portico.platform.settings import ServerSettings, Settings
+from portico.platform.sections import ServerSettings
+from portico.platform.settings import Settings
 from tests.gateway import house as terms
 from tests.gateway.builder import Builder
 from tests.gateway.house import ORG, SCOPE, SECRET, Answer, House, answer, ask_body, key, model, service

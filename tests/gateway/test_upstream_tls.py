@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from portico.platform.settings import Settings, UpstreamSettings
+from portico.platform.sections import UpstreamSettings
+from portico.platform.settings import Settings
 from tests.gateway.house import Upstream, answer, open_house, service, snapshot
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from portico.platform.egress import METADATA_ADDRESSES, forbidden_address, metadata_host
 from portico.platform.outbound import AnswerBroken, AnswerLate, EgressRefused, Outbound, Unreachable
-from portico.platform.settings import Settings, UpstreamSettings
+from portico.platform.sections import UpstreamSettings
+from portico.platform.settings import Settings
 
 DEVELOPMENT = Settings()
 PRODUCTION = Settings(environment="production")

@@ -15,7 +15,7 @@ from portico.domains.routing.model import BreakerReport, GatewayStatus
 from portico.domains.tenancy import public as tenancy
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
-from portico.platform.settings import ServerSettings
+from portico.platform.sections import ServerSettings
 
 INVENTORY = {
     "name": "inventory",

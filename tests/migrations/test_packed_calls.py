@@ -12,7 +12,8 @@ from portico.domains.usage.model import Charge, Stage
 from portico.platform import migrate
 from portico.platform.bus import LocalBus
 from portico.platform.db import metadata, open_database
-from portico.platform.settings import Sealed, Settings
+from portico.platform.sections import Sealed
+from portico.platform.settings import Settings
 from tests.conftest import load_every_table
 from tests.usage.journals import call, reader
 

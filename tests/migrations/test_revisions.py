@@ -10,7 +10,8 @@ from sqlalchemy import Connection, inspect, text
 from portico.platform import migrate
 from portico.platform.bus import LocalBus
 from portico.platform.db import metadata, open_database
-from portico.platform.settings import Sealed, Settings
+from portico.platform.sections import Sealed
+from portico.platform.settings import Settings
 from tests.conftest import load_every_table
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from portico.platform.settings import LogSettings, Sealed
+from portico.platform.sections import LogSettings, Sealed
 from portico.platform.telemetry import Metrics, logger, start_logging
 
 

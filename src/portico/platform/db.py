@@ -18,7 +18,8 @@ from sqlalchemy.types import JSON
 from portico.kernel.clock import Clock, SystemClock
 from portico.platform.bus import Bus
 from portico.platform.crypto import open_key_ring
-from portico.platform.settings import DatabaseSettings, Settings
+from portico.platform.sections import DatabaseSettings
+from portico.platform.settings import Settings
 
 Engine = Literal["sqlite", "postgresql"]
 

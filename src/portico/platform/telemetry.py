@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from portico.platform.cache import ReadCache
-from portico.platform.settings import LogSettings, Sealed
+from portico.platform.sections import LogSettings, Sealed
 
 _MASK = "•••"
 _SECRET_NAME = re.compile(

@@ -31,6 +31,12 @@ Permission = Literal[
     "secrets.read",
     "secrets.manage",
     "events.read",
+    "events.publish",
+    "events.manage",
+    "webhooks.read",
+    "webhooks.manage",
+    "dashboards.read",
+    "dashboards.manage",
     "audit.read",
     "settings.read",
     "settings.manage",
@@ -41,9 +47,18 @@ ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 GRANTABLE: tuple[Grantable, ...] = get_args(Grantable)
 
-_VIEWER = frozenset({"services.read", "calls.read", "budgets.read", "limits.read", "events.read", "settings.read"})
-_OPERATOR = _VIEWER | {"services.call", "keys.read", "members.read", "audit.read"}
-_DEVELOPER = _OPERATOR | {"services.manage", "keys.manage", "secrets.read", "secrets.manage"}
+_VIEWER = frozenset(
+    {"services.read", "calls.read", "budgets.read", "limits.read", "events.read", "dashboards.read", "settings.read"}
+)
+_OPERATOR = _VIEWER | {"services.call", "keys.read", "members.read", "dashboards.manage", "audit.read"}
+_DEVELOPER = _OPERATOR | {
+    "services.manage",
+    "keys.manage",
+    "secrets.read",
+    "secrets.manage",
+    "events.publish",
+    "webhooks.read",
+}
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     "viewer": _VIEWER,
     "operator": _OPERATOR,

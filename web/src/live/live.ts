@@ -1,11 +1,12 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
 import { client } from "../api/client";
-import { type CallTail, liveBreakers, liveCalls, liveStats } from "../api/queries/calls";
+import { liveBreakers, liveCalls, liveStats } from "../api/queries/calls";
+import { liveEvents } from "../api/queries/events";
 import { queryClient } from "../api/query-client";
-import type { Frame, LiveBreaker, Service, Ticket, Topic } from "../api/types";
+import type { Call, Frame, LiveBreaker, OrgEvent, Service, Ticket, Topic } from "../api/types";
 import { type LiveStatus, startFeed, type Wire } from "./feed";
-import { appendToTail, emptyTail, lostSome, replaceTail, staleAfter, withBreakers } from "./tail";
+import { appendToTail, emptyTail, lostSome, replaceTail, staleAfter, type Tail, withBreakers } from "./tail";
 
 let status: LiveStatus = { state: "connecting" };
 const watchers = new Set<() => void>();
@@ -45,7 +46,7 @@ const steadily = createBroom(queryClient, 2_000);
 const seldom = createBroom(queryClient, 10_000);
 
 function applyCalls(frame: Extract<Frame, { topic: "calls"; cursor: number }>) {
-  const before = queryClient.getQueryData<CallTail>(liveCalls.queryKey) ?? emptyTail;
+  const before = queryClient.getQueryData<Tail<Call>>(liveCalls.queryKey) ?? emptyTail;
   const after =
     frame.type === "snapshot"
       ? replaceTail(frame.cursor, frame.items)
@@ -56,6 +57,19 @@ function applyCalls(frame: Extract<Frame, { topic: "calls"; cursor: number }>) {
     steadily("budgets");
     seldom("calls", "recent");
   }
+}
+
+function applyEvents(frame: Extract<Frame, { topic: "events"; cursor: number }>) {
+  const before = queryClient.getQueryData<Tail<OrgEvent>>(liveEvents.queryKey) ?? emptyTail;
+  const after =
+    frame.type === "snapshot"
+      ? replaceTail(frame.cursor, frame.items)
+      : appendToTail(before, frame.cursor, frame.items);
+  queryClient.setQueryData(liveEvents.queryKey, after);
+  // The first events are the past: what is on the screen was read after them.
+  if (frame.type === "snapshot") return;
+  if (lostSome(before, after)) seldom("events", "list");
+  for (const event of frame.items) for (const key of staleAfter(event.kind)) soon(key);
 }
 
 function applyBreakers(breakers: LiveBreaker[]) {
@@ -70,10 +84,7 @@ function apply(frame: Frame) {
   if (frame.type === "value" && frame.topic === "stats") queryClient.setQueryData(liveStats.queryKey, frame.value);
   if (frame.type === "value" && frame.topic === "breakers") applyBreakers(frame.value);
   if ((frame.type === "snapshot" || frame.type === "append") && frame.topic === "calls") applyCalls(frame);
-  // The first events are the past: what is on the screen was read after them.
-  if (frame.type === "append" && frame.topic === "events") {
-    for (const event of frame.items) for (const key of staleAfter(event.kind)) soon(key);
-  }
+  if ((frame.type === "snapshot" || frame.type === "append") && frame.topic === "events") applyEvents(frame);
 }
 
 function forget(topic: Topic) {
@@ -100,6 +111,7 @@ export function useFollow(place: string | null) {
   useEffect(() => {
     if (place === null) return;
     queryClient.setQueryData(liveCalls.queryKey, emptyTail);
+    queryClient.setQueryData(liveEvents.queryKey, emptyTail);
     queryClient.setQueryData(liveStats.queryKey, null);
     queryClient.setQueryData(liveBreakers.queryKey, null);
     const feed = startFeed({

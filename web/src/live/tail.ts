@@ -1,32 +1,37 @@
-import type { CallTail } from "../api/queries/calls";
-import type { Call, LiveBreaker, Service } from "../api/types";
+import type { LiveBreaker, Service } from "../api/types";
+
+/** What a topic with a past told last, newest first. */
+export interface Tail<T> {
+  cursor: number | null;
+  items: T[];
+}
 
 export const tailLength = 200;
-export const emptyTail: CallTail = { cursor: null, items: [] };
+export const emptyTail: Tail<never> = { cursor: null, items: [] };
 
 /** A fresh start: what the server says now takes the place of what was known. Items come newest first. */
-export function replaceTail(cursor: number, items: Call[]): CallTail {
+export function replaceTail<T>(cursor: number, items: T[]): Tail<T> {
   return { cursor, items: items.slice(0, tailLength) };
 }
 
-/** New calls, oldest first, go on top. A frame that was seen already changes nothing. */
-export function appendToTail(tail: CallTail, cursor: number, items: Call[]): CallTail {
+/** New items, oldest first, go on top. A frame that was seen already changes nothing. */
+export function appendToTail<T extends { id: string }>(tail: Tail<T>, cursor: number, items: T[]): Tail<T> {
   if (tail.cursor !== null && cursor <= tail.cursor) return tail;
   if (items.length === 0) return { ...tail, cursor };
-  const known = new Map(tail.items.map((call) => [call.id, call]));
-  const fresh: Call[] = [];
-  for (const call of items) {
-    if (!known.has(call.id)) fresh.unshift(call);
-    known.set(call.id, call);
+  const known = new Map(tail.items.map((item) => [item.id, item]));
+  const fresh: T[] = [];
+  for (const item of items) {
+    if (!known.has(item.id)) fresh.unshift(item);
+    known.set(item.id, item);
   }
-  const kept = tail.items.map((call) => known.get(call.id) ?? call);
+  const kept = tail.items.map((item) => known.get(item.id) ?? item);
   return { cursor, items: [...fresh, ...kept].slice(0, tailLength) };
 }
 
-/** True when calls fell off the end, so that a list read earlier may now have a gap above it. */
-export function lostSome(before: CallTail, after: CallTail): boolean {
+/** True when items fell off the end, so that a list read earlier may now have a gap above it. */
+export function lostSome<T extends { id: string }>(before: Tail<T>, after: Tail<T>): boolean {
   const last = before.items.at(-1);
-  return last !== undefined && !after.items.some((call) => call.id === last.id);
+  return last !== undefined && !after.items.some((item) => item.id === last.id);
 }
 
 export function withBreakers(service: Service, breakers: LiveBreaker[]): Service {
@@ -62,6 +67,8 @@ const staleBy: Record<string, string[]> = {
   org: ["orgs"],
   scope: ["scopes"],
   settings: ["settings"],
+  webhook: ["webhooks"],
+  dead_letter: ["events"],
 };
 
 /** Which queries an event makes stale, from the first word of its kind: `service.created.v1` touches services. */

@@ -20,6 +20,7 @@ from portico.platform.db import Database
 from portico.platform.deps import Deps
 from portico.platform.sections import Sealed
 from portico.platform.settings import Settings, env_name
+from scripts.widget_types import python_module, typescript_module
 
 ROOT = Path(__file__).parent.parent
 
@@ -166,6 +167,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/cli.md": cli_reference,
     "docs/reference/errors.md": error_table,
     "web/openapi.json": api_document,
+    "src/portico/domains/dashboards/widgets.py": python_module,
+    "web/src/api/widgets.ts": typescript_module,
 }
 
 

@@ -24,6 +24,7 @@ SecretId = NewType("SecretId", str)
 EventId = NewType("EventId", str)
 AuditId = NewType("AuditId", str)
 SignInId = NewType("SignInId", str)
+WebhookId = NewType("WebhookId", str)
 SnapshotVersion = NewType("SnapshotVersion", int)
 
 _PREFIX = {
@@ -43,6 +44,7 @@ _PREFIX = {
     "EventId": "evt",
     "AuditId": "aud",
     "SignInId": "sin",
+    "WebhookId": "whk",
 }
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)

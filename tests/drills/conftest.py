@@ -33,10 +33,12 @@ def either_installation(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
 
 
 def running(made: Installation) -> Iterator[Installation]:
-    made.prepare().start()
-    yield made
-    if made.process is not None:
-        made.kill_everything()
+    try:
+        made.prepare().start()
+        yield made
+    finally:
+        if made.process is not None:
+            made.kill_everything()
 
 
 @pytest.fixture(scope="module")

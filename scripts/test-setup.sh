@@ -9,6 +9,7 @@ missing=()
 [ -n "${PORTICO_TEST_POSTGRES:-}" ] || has_postgres || missing+=(postgresql)
 has_chromium || missing+=(chromium)
 command -v nginx >/dev/null 2>&1 || missing+=(nginx-light)
+command -v redis-server >/dev/null 2>&1 || missing+=(redis-server)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -27,6 +28,7 @@ fi
       postgresql) echo "  without PostgreSQL: the store tests run on SQLite only" ;;
       chromium) echo "  without Chromium: the browser tests are left out" ;;
       nginx-light) echo "  without nginx: the wire is not compared with it on ambiguous requests" ;;
+      redis-server) echo "  without Redis: nothing that goes between several control processes is tested" ;;
     esac
   done
   echo "------------------------------------------------------------------------"

@@ -30,7 +30,7 @@ from portico.platform.settings import Settings
 from portico.platform.telemetry import start_logging
 from tests import postgres_server
 
-pytest_plugins = ["tests.requirements_record"]
+pytest_plugins = ["tests.requirements_record", "tests.redis_server"]
 
 ENGINES = ("sqlite", "postgresql")
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()

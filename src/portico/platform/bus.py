@@ -16,12 +16,20 @@ class Bus(Protocol):
 
 
 class LocalBus:
+    """Within one process. `redis_bus` carries the same nudges to the other processes."""
+
     def __init__(self) -> None:
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     def nudge(self, topic: str) -> None:
         for event in self._listeners.get(topic, ()):
             event.set()
+
+    def nudge_all(self) -> None:
+        """For when nudges may have been missed: everyone looks."""
+        for listeners in self._listeners.values():
+            for event in listeners:
+                event.set()
 
     def listen(self, *topics: str) -> asyncio.Event:
         event = asyncio.Event()
@@ -30,5 +38,7 @@ class LocalBus:
         return event
 
     def forget(self, event: asyncio.Event) -> None:
-        for listeners in self._listeners.values():
-            listeners.discard(event)
+        for topic in [topic for topic, listeners in self._listeners.items() if event in listeners]:
+            self._listeners[topic].discard(event)
+            if not self._listeners[topic]:
+                del self._listeners[topic]

@@ -31,15 +31,28 @@ class Deps:
 
 
 @asynccontextmanager
+async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
+    """In process, or over Redis where one is configured; Redis may be away at any time, also now."""
+    if not settings.redis.url:
+        yield LocalBus()
+        return
+    from portico.platform.redis_bus import running_bus
+
+    async with running_bus(settings.redis.url.reveal(), settings.environment) as bus:
+        yield bus
+
+
+@asynccontextmanager
 async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
     """The ground, opened and closed; waits for the database.
 
     raises   DatabaseUnavailable · MasterKeyInvalid
     """
-    bus, keys = LocalBus(), open_key_ring(settings)
-    database = open_database(settings, bus)
-    try:
-        await database.wait_until_up(settings.server.startup_wait_s)
-        yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings, ReadCache(bus))
-    finally:
-        await database.close()
+    keys = open_key_ring(settings)
+    async with open_bus(settings) as bus:
+        database = open_database(settings, bus)
+        try:
+            await database.wait_until_up(settings.server.startup_wait_s)
+            yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings, ReadCache(bus))
+        finally:
+            await database.close()

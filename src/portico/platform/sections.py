@@ -55,6 +55,30 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True)
+class RedisSettings:
+    url: Sealed = setting(
+        Sealed(""),
+        "Redis address, e.g. redis://:password@host:6379/0, for several control processes; empty means none is used.",
+    )
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """How long each family of reads is kept; 0 turns a family off."""
+
+    templates_ttl_s: float = setting(60.0, "Seconds that session templates are kept; nothing reads them yet.", least=0)
+    session_summaries_ttl_s: float = setting(
+        15.0, "Seconds that summaries of sessions are kept; nothing reads them yet.", least=0
+    )
+    service_summaries_ttl_s: float = setting(15.0, "Seconds that lists and searches of services are kept.", least=0)
+    org_settings_ttl_s: float = setting(
+        300.0, "Seconds that what describes an org, such as its scopes, is kept.", least=0
+    )
+    dashboards_ttl_s: float = setting(10.0, "Seconds that the data of dashboards' widgets is kept.", least=0)
+    max_bytes: int = setting(32 * 1024 * 1024, "Memory of the cache in this process; Redis has its own bound.", least=0)
+
+
+@dataclass(frozen=True)
 class SecuritySettings:
     master_key: Sealed = setting(
         Sealed(""),
@@ -121,6 +145,9 @@ class UpstreamSettings:
 class RecordSettings:
     keep_calls_days: int = setting(30, "Days that call records are kept.", reloadable=True, least=1)
     keep_events_days: int = setting(365, "Days that events are kept.", reloadable=True, least=1)
+    archive_events: bool = setting(
+        True, "Write events to archive/events in the data folder before they go.", reloadable=True
+    )
     keep_audit_days: int = setting(730, "Days that audit entries are kept.", reloadable=True, least=365)
     journal_segment_bytes: int = setting(
         64 * 1024 * 1024, "Size at which the gateway starts a new journal file.", least=65536

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from portico.platform.sections import (
+    CacheSettings,
     DatabaseSettings,
     GatewaySettings,
     LogSettings,
     MetricsSettings,
     RealtimeSettings,
     RecordSettings,
+    RedisSettings,
     Sealed,
     SecuritySettings,
     ServerSettings,
@@ -44,6 +46,8 @@ class Settings:
     data_dir: Path = setting(Path(".portico"), "Folder for the database, the journal and keys.")
     server: ServerSettings = field(default_factory=ServerSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
@@ -277,6 +281,8 @@ def _insecure(settings: Settings) -> list[str]:
         for text in settings.server.trusted_proxies
         if not _is_network(text)
     ]
+    if settings.redis.url and not settings.redis.url.reveal().startswith(("redis://", "rediss://", "unix://")):
+        problems.append("redis.url (PORTICO_REDIS_URL): must begin with redis://, rediss:// (TLS) or unix://")
     if settings.environment != "production":
         return problems
     if not settings.security.master_key:

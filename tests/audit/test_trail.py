@@ -15,7 +15,7 @@ from portico.kernel.scope import DEVELOPMENT, ENTERPRISE, SYSTEM, Actor, OrgScop
 from portico.platform.db import Database
 from portico.platform.deps import Deps
 
-events.declare("test.audited.v1")
+events.declare("test.audited.v1", "Something was audited.", about="thing_id", fields={"thing_id": str})
 ADA = Actor("person", "per_ada", "Ada", "203.0.113.9")
 BOB = Actor("key", "key_bob", "support-bot")
 PLATFORM = PlatformScope(SYSTEM)
@@ -126,14 +126,14 @@ async def test_concurrent_writers_never_fork_the_chain(deps: Deps) -> None:
     async def change(number: int) -> None:
         async with deps.uow() as tx:
             if number % 2:
-                await events.record(tx, scope_of(), kind="test.audited.v1", payload={})
+                await events.record(tx, scope_of(), kind="test.audited.v1", payload={"thing_id": "1"})
             await audit.record(tx, scope_of(), action="a.first")
-            await events.record(tx, scope_of(), kind="test.audited.v1", payload={})
+            await events.record(tx, scope_of(), kind="test.audited.v1", payload={"thing_id": "1"})
             await audit.record(tx, scope_of(), action="a.second")
 
     await record(deps, scope_of())
     async with deps.uow() as tx:
-        await events.record(tx, scope_of(), kind="test.audited.v1", payload={})
+        await events.record(tx, scope_of(), kind="test.audited.v1", payload={"thing_id": "1"})
     await asyncio.gather(*(change(number) for number in range(8)))
     proof = await audit.verify_audit(scope_of(), deps)
     assert (proof.verified, proof.entries) == (True, 17)

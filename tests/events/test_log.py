@@ -6,7 +6,8 @@ from sqlalchemy.exc import DBAPIError
 
 from portico.domains.events import public as events
 from portico.domains.events import service
-from portico.domains.events.model import UndeclaredEvent
+from portico.domains.events.catalogue import UndeclaredEvent
+from portico.domains.events.model import EventFilter
 from portico.domains.events.tables import events as event_rows
 from portico.kernel.clock import ManualClock
 from portico.kernel.ids import OrgId
@@ -14,7 +15,7 @@ from portico.kernel.paging import PageAsk, decode_cursor
 from portico.kernel.scope import DEVELOPMENT, ENTERPRISE, SYSTEM, Actor, OrgScope, PlatformScope, ScopeName
 from portico.platform.deps import Deps
 
-HAPPENED = events.declare("test.happened.v1", "thing_id")
+HAPPENED = events.declare("test.happened.v1", "A thing happened.", about="thing_id", fields={"thing_id": str})
 ADA = Actor("person", "per_ada", "Ada", "203.0.113.9")
 
 
@@ -51,7 +52,7 @@ async def test_a_rolled_back_transaction_leaves_no_event_and_no_hole(deps: Deps)
     with pytest.raises(RuntimeError):
         await record_and_fail(deps)
     await record(deps, scope_of("org_a"), "kept")
-    page = await service.list_events(scope_of("org_a"), None, None, PageAsk(), deps)
+    page = await service.list_events(scope_of("org_a"), EventFilter(), PageAsk(), deps)
     assert [(event.seq, event.payload["thing_id"]) for event in page.items] == [(1, "kept")]
 
 
@@ -66,7 +67,7 @@ async def test_concurrent_writers_commit_in_the_order_of_their_positions(deps: D
 async def test_an_event_says_who_when_and_what_but_not_from_which_address(deps: Deps, clock: ManualClock) -> None:
     clock.advance(seconds=90.5)
     await record(deps, scope_of("org_a"), "1")
-    (event,) = (await service.list_events(scope_of("org_a"), None, None, PageAsk(), deps)).items
+    (event,) = (await service.list_events(scope_of("org_a"), EventFilter(), PageAsk(), deps)).items
     assert event.at == clock.now()
     assert event.actor == Actor("person", "per_ada", "Ada", None)
     assert event.id.startswith("evt_")
@@ -77,7 +78,7 @@ async def test_pages_follow_each_other_newest_first(deps: Deps) -> None:
     seen, cursor = [], None
     for _ in range(3):
         ask = PageAsk(2, decode_cursor(cursor))
-        page = await service.list_events(scope_of("org_a"), None, None, ask, deps)
+        page = await service.list_events(scope_of("org_a"), EventFilter(), ask, deps)
         seen += [str(event.payload["thing_id"]) for event in page.items]
         cursor = page.next_cursor
     assert "".join(seen) == "edcba"
@@ -88,19 +89,21 @@ async def test_filters_by_kind_and_time(deps: Deps, clock: ManualClock) -> None:
     await record(deps, scope_of("org_a"), "old")
     clock.advance(seconds=60)
     await record(deps, scope_of("org_a"), "new")
-    later = await service.list_events(scope_of("org_a"), HAPPENED, clock.now(), PageAsk(), deps)
-    other = await service.list_events(scope_of("org_a"), "test.missed.v1", None, PageAsk(), deps)
+    later = await service.list_events(scope_of("org_a"), EventFilter((HAPPENED,), since=clock.now()), PageAsk(), deps)
+    other = await service.list_events(scope_of("org_a"), EventFilter(("test.missed.v1",)), PageAsk(), deps)
     assert [event.payload["thing_id"] for event in later.items] == ["new"]
     assert other.items == []
 
 
 async def test_another_scope_of_the_same_org_sees_nothing(deps: Deps) -> None:
     await record(deps, scope_of("org_a"), "1")
-    assert (await service.list_events(scope_of("org_a", DEVELOPMENT), None, None, PageAsk(), deps)).items == []
+    assert (await service.list_events(scope_of("org_a", DEVELOPMENT), EventFilter(), PageAsk(), deps)).items == []
 
 
-@pytest.mark.parametrize("payload", [{}, {"thing_id": "1", "extra": "2"}, {"thing": "1"}])
-async def test_a_payload_that_is_not_the_declared_one_is_refused(deps: Deps, payload: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "payload", [{}, {"thing_id": "1", "extra": "2"}, {"thing": "1"}, {"thing_id": 1}, {"thing_id": None}]
+)
+async def test_a_payload_that_is_not_the_declared_one_is_refused(deps: Deps, payload: dict[str, object]) -> None:
     async with deps.uow() as tx:
         with pytest.raises(UndeclaredEvent):
             await events.record(tx, scope_of("org_a"), kind=HAPPENED, payload=payload)
@@ -109,7 +112,7 @@ async def test_a_payload_that_is_not_the_declared_one_is_refused(deps: Deps, pay
 @pytest.mark.parametrize("kind", ["test.happened", "Happened.v1", "test.happened.v0", "x.v1"])
 def test_a_kind_has_a_noun_a_past_verb_and_a_version(kind: str) -> None:
     with pytest.raises(UndeclaredEvent):
-        events.declare(kind)
+        events.declare(kind, "Never.", about="thing_id", fields={"thing_id": str})
 
 
 async def test_an_undeclared_kind_is_refused(deps: Deps) -> None:

@@ -9,7 +9,7 @@ from portico.kernel.ids import OrgId
 from portico.kernel.scope import ENTERPRISE, SYSTEM, OrgScope
 from portico.platform.deps import Deps
 
-KIND = events.declare("test.written.v1", "number")
+KIND = events.declare("test.written.v1", "A number was written.", about="number", fields={"number": int})
 SCOPE = OrgScope(OrgId("org_a"), ENTERPRISE, SYSTEM, frozenset())
 
 

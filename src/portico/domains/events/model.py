@@ -1,25 +1,27 @@
-"""An event, and the catalogue of kinds.
+"""An event, what is written of it when it has to outlive its row, and who follows the log."""
 
-The catalogue is open: each domain declares its kinds when it is imported (`declare("service.created.v1", "service_id",
-"name")`, next to the service functions that record them), so that a kind stands beside the code that knows its meaning.
-Kinds are public contracts: past tense, versioned, ids rather than objects; fields may be added only with a new version.
-"""
-
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from portico.kernel.ids import EventId, OrgId
-from portico.kernel.scope import Actor
+from portico.kernel.scope import Actor, OrgScope
 
-_KIND = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+\.v[1-9][0-9]*")
-_catalogue: dict[str, frozenset[str]] = {}
+if TYPE_CHECKING:
+    from portico.platform.db import Tx
+
+Category = Literal["system", "application", "integration", "error"]
+CATEGORIES: tuple[Category, ...] = ("system", "application", "integration", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`seq` is the event's position in its org's log; `actor` never carries the address here."""
+    """`seq` is the event's position in its org's log; `actor` never carries the address here.
+
+    subject   what it is about, `service:svc_…`: events of one subject reach every consumer in their order; "" has none
+    origin    of an event that came from outside: its `source`, its `id` there and its `time`
+    """
 
     org_id: OrgId
     seq: int
@@ -29,29 +31,42 @@ class Event:
     actor: Actor
     payload: Mapping[str, object]
     at: datetime
+    subject: str = ""
+    category: Category = "application"
+    origin: Mapping[str, str | None] | None = None
 
 
-class UndeclaredEvent(Exception):
-    """A programming error: the kind, or the shape of its payload, is not the declared one."""
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """What the list may be narrowed by; `kinds` as a reader writes them, see catalogue.Pattern."""
+
+    kinds: tuple[str, ...] = ()
+    category: Category | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
-def declare(kind: str, *fields: str) -> str:
-    """Enter a kind with exactly the fields its payload has; returns the kind, so that it can be kept in a constant."""
-    if _KIND.fullmatch(kind) is None:
-        raise UndeclaredEvent(f"{kind!r} is not a kind; write noun.past_verb.v1")
-    if _catalogue.setdefault(kind, frozenset(fields)) != frozenset(fields):
-        raise UndeclaredEvent(f"{kind} is declared twice with different fields")
-    return kind
+class Consumer(Protocol):
+    """Follows the log of every org from its own durable cursor.
 
+    name     names its cursors, parked events and dead letters; never changed once released
+    begins   where it starts in the orgs that are there when it is first seen; a later org is followed from its first event
+    """
 
-def check_declared(kind: str, payload: Mapping[str, object]) -> None:
-    declared = _catalogue.get(kind)
-    if declared is None:
-        raise UndeclaredEvent(f"{kind} is not declared; declare it in the domain that records it")
-    if declared != payload.keys():
-        raise UndeclaredEvent(f"{kind} has the fields {sorted(declared)}, not {sorted(payload)}")
+    @property
+    def name(self) -> str: ...
+    @property
+    def begins(self) -> Literal["newest", "oldest"]: ...
 
+    def wants(self, event: Event) -> bool:
+        """Pure and quick; what is not wanted is passed over."""
+        ...
 
-def catalogue() -> dict[str, frozenset[str]]:
-    """Every kind declared so far, with its fields."""
-    return dict(_catalogue)
+    async def consume(self, tx: "Tx", scope: OrgScope, event: Event) -> None:
+        """The effect, in the transaction that moves the cursor: both commit, or neither. No network, no clock but tx.clock.
+
+        scope    Portico itself in the event's org and scope
+        raises   anything: the event is parked and tried again after 1, 5 and 30 minutes, then becomes a dead letter
+        """
+        ...

@@ -4,14 +4,34 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Row, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Insert,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portico.domains.events.model import Event
+from portico.domains.events.catalogue import category_and_subject, house_pattern, unversioned
+from portico.domains.events.model import Event, EventFilter
 from portico.domains.events.tables import events, org_sequences
 from portico.kernel.ids import EventId, OrgId
 from portico.kernel.scope import Actor, OrgScope, PlatformScope
 from portico.platform.db import Tx
+
+DAY_US = 86_400_000_000
+_MOST_AT_ONCE = 500
 
 
 async def take_position(tx: Tx, scope: OrgScope) -> int:
@@ -42,8 +62,16 @@ async def insert_event(tx: Tx, scope: OrgScope, event: Event) -> None:
         actor_name=event.actor.name,
         payload=dict(event.payload),
         at=event.at,
+        subject=event.subject,
+        category=event.category,
+        origin=null() if event.origin is None else dict(event.origin),
     )
     await tx.execute(statement)
+
+
+async def load_event(tx: Tx, scope: OrgScope, event_id: str) -> Event | None:
+    row = (await tx.execute(select(events).where(_visible(scope), events.c.id == event_id))).one_or_none()
+    return None if row is None else _event(row)
 
 
 async def latest_position(tx: Tx, scope: OrgScope) -> tuple[int, int]:
@@ -56,23 +84,50 @@ async def latest_position(tx: Tx, scope: OrgScope) -> tuple[int, int]:
 
 
 async def newest_events(
-    tx: Tx, scope: OrgScope, kind: str | None, since: datetime | None, before_seq: int | None, limit: int
+    tx: Tx, scope: OrgScope, wanted: EventFilter, before_seq: int | None, limit: int
 ) -> list[Event]:
-    wanted = _visible(scope)
-    if kind is not None:
-        wanted = and_(wanted, events.c.kind == kind)
-    if since is not None:
-        wanted = and_(wanted, events.c.at >= since)
+    query = select(events).where(_visible(scope), *_narrowed(wanted))
     if before_seq is not None:
-        wanted = and_(wanted, events.c.seq < before_seq)
-    result = await tx.execute(select(events).where(wanted).order_by(events.c.seq.desc()).limit(limit))
-    return [_event(row) for row in result]
+        query = query.where(events.c.seq < before_seq)
+    return [_event(row) for row in await tx.execute(query.order_by(events.c.seq.desc()).limit(limit))]
 
 
-async def events_after(tx: Tx, scope: OrgScope, seq: int, limit: int) -> list[Event]:
-    wanted = and_(_visible(scope), events.c.seq > seq)
-    result = await tx.execute(select(events).where(wanted).order_by(events.c.seq).limit(limit))
-    return [_event(row) for row in result]
+async def events_after(tx: Tx, scope: OrgScope, seq: int, wanted: EventFilter, limit: int) -> list[Event]:
+    query = select(events).where(_visible(scope), events.c.seq > seq, *_narrowed(wanted))
+    return [_event(row) for row in await tx.execute(query.order_by(events.c.seq).limit(limit))]
+
+
+async def count_after(tx: Tx, scope: OrgScope, seq: int) -> tuple[int, datetime | None]:
+    query = select(func.count().label("waiting"), func.min(events.c.at).label("first_at"))
+    row = (await tx.execute(query.where(_visible(scope), events.c.seq > seq))).one()
+    return int(row.waiting), row.first_at
+
+
+async def counts_by_day(tx: Tx, scope: OrgScope, through: int) -> dict[tuple[int, str], int]:
+    day = (
+        type_coerce(events.c.at, BigInteger).op("/", return_type=BigInteger())(literal(DAY_US, BigInteger)).label("day")
+    )
+    query = select(day, events.c.kind, func.count().label("happened")).where(_visible(scope), events.c.seq <= through)
+    return {(int(row.day), row.kind): int(row.happened) for row in await tx.execute(query.group_by(day, events.c.kind))}
+
+
+async def all_positions(tx: Tx, scope: PlatformScope) -> dict[OrgId, tuple[int, int]]:
+    return {OrgId(row.org_id): (int(row.seq), int(row.floor)) for row in await tx.execute(select(org_sequences))}
+
+
+async def org_events_after(tx: Tx, scope: PlatformScope, org_id: OrgId, seq: int, limit: int) -> list[Event]:
+    query = select(events).where(events.c.org_id == org_id, events.c.seq > seq).order_by(events.c.seq).limit(limit)
+    return [_event(row) for row in await tx.execute(query)]
+
+
+async def org_events_at(tx: Tx, scope: PlatformScope, org_id: OrgId, seqs: Sequence[int]) -> dict[int, Event]:
+    found: dict[int, Event] = {}
+    for start in range(0, len(seqs), _MOST_AT_ONCE):
+        some = events.c.seq.in_(seqs[start : start + _MOST_AT_ONCE])
+        found |= {
+            row.seq: _event(row) for row in await tx.execute(select(events).where(events.c.org_id == org_id, some))
+        }
+    return found
 
 
 async def expired_positions(tx: Tx, scope: PlatformScope, before: datetime) -> Sequence[tuple[OrgId, int]]:
@@ -98,8 +153,41 @@ def _visible(scope: OrgScope) -> ColumnElement[bool]:
     return and_(events.c.org_id == scope.org_id, events.c.scope == scope.scope)
 
 
+def _narrowed(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    rules: list[ColumnElement[bool]] = []
+    if wanted.kinds:
+        rules.append(or_(*(_kind_is(pattern) for pattern in wanted.kinds)))
+    if wanted.category is not None:
+        rules.append(events.c.category == wanted.category)
+    if wanted.subject is not None:
+        rules.append(events.c.subject == wanted.subject)
+    if wanted.since is not None:
+        rules.append(events.c.at >= wanted.since)
+    if wanted.until is not None:
+        rules.append(events.c.at < wanted.until)
+    return rules
+
+
+def _kind_is(pattern: str) -> ColumnElement[bool]:
+    """What catalogue.matches says, in SQL."""
+    pattern = house_pattern(pattern)
+    if pattern == "*":
+        return true()
+    if pattern.endswith(".*"):
+        return events.c.kind.startswith(pattern[:-1], autoescape=True)
+    if unversioned(pattern) == pattern:
+        # Every kind ends in its version, so one or two characters after the v are its number.
+        name = pattern.replace("_", "/_")
+        return or_(*(events.c.kind.like(f"{name}.v{digits}", escape="/") for digits in ("_", "__")))
+    return events.c.kind == pattern
+
+
 def _event(row: Row[Any]) -> Event:
     payload: Mapping[str, object] = row.payload
+    category, subject = row.category, row.subject
+    if not category:
+        # Recorded before the log said so itself.
+        category, subject = category_and_subject(row.kind, payload)
     return Event(
         OrgId(row.org_id),
         row.seq,
@@ -109,4 +197,7 @@ def _event(row: Row[Any]) -> Event:
         Actor(row.actor_kind, row.actor_id, row.actor_name),
         payload,
         row.at,
+        subject,
+        category,
+        row.origin,
     )

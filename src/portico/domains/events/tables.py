@@ -1,6 +1,6 @@
 """The log and the counter each org's positions come from."""
 
-from sqlalchemy import BigInteger, Column, Index, String, Table, event
+from sqlalchemy import BigInteger, Column, Index, String, Table, event, text
 from sqlalchemy.schema import DDL
 
 from portico.platform.db import Json, UtcTime, metadata
@@ -18,8 +18,13 @@ events = Table(
     Column("actor_name", String(200), nullable=False),
     Column("payload", Json, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("subject", String(200), nullable=False, server_default=text("''")),
+    Column("category", String(12), nullable=False, server_default=text("''")),
+    Column("origin", Json, nullable=True),
     Index(None, "org_id", "scope", "seq"),
     Index(None, "org_id", "scope", "kind", "seq"),
+    Index(None, "org_id", "scope", "subject", "seq"),
+    Index(None, "org_id", "scope", "category", "seq"),
     Index(None, "at"),
 )
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from portico.domains.events.model import Event
+from portico.domains.events.model import Category, Event
 from portico.platform.web import Moment, Wire
 
 
@@ -12,6 +12,14 @@ class ActorWire(Wire):
     name: str
 
 
+class OriginWire(Wire):
+    """Of an event that came from outside: who sent it, its id and its time there."""
+
+    source: str
+    id: str
+    time: str | None
+
+
 class EventWire(Wire):
     seq: int
     id: str
@@ -19,6 +27,9 @@ class EventWire(Wire):
     at: Moment
     actor: ActorWire
     payload: dict[str, Any]
+    subject: str
+    category: Category
+    origin: OriginWire | None
 
 
 def event_wire(event: Event) -> EventWire:

@@ -7,7 +7,12 @@ from portico.domains.hub.model import BreakerReading, Gateways, Service
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 
-RESET = events.declare("service.breaker_reset.v1", "service_id", "name")
+RESET = events.declare(
+    "service.breaker_reset.v1",
+    "Somebody closed a service's breakers by hand.",
+    about="service_id",
+    fields={"service_id": str, "name": str},
+)
 # The more alarming report wins when several gateways see the same endpoint differently.
 _ALARM = {"closed": 0, "recovering": 1, "half_open": 2, "open": 3}
 

@@ -29,8 +29,21 @@ _BATCH = 200
 _LONGEST_S = 20.0
 _MOST_BYTES = 65_536
 _WORSE = {"healthy": 0, "unknown": 0, "degraded": 1, "unhealthy": 2}
-DEGRADED = events.declare("service.health_degraded.v1", "service_id", "name", "status", "before")
-RECOVERED = events.declare("service.health_recovered.v1", "service_id", "name", "status", "before")
+_HEALTH = {"service_id": str, "name": str, "status": str, "before": str}
+DEGRADED = events.declare(
+    "service.health_degraded.v1",
+    "A service's health got worse.",
+    about="service_id",
+    category="error",
+    fields=_HEALTH,
+)
+RECOVERED = events.declare(
+    "service.health_recovered.v1",
+    "A service's health got better.",
+    about="service_id",
+    category="system",
+    fields=_HEALTH,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,12 @@ from portico.platform.deps import Deps
 
 LEAST_TTL_S, MOST_TTL_S = 10, 3600
 _BATCH = 500
-EXPIRED = events.declare("service.lease_expired.v1", "service_id", "name", "version", "endpoint_id")
+EXPIRED = events.declare(
+    "service.lease_expired.v1",
+    "An endpoint went because its lease was not renewed.",
+    about="service_id",
+    fields={"service_id": str, "name": str, "version": str, "endpoint_id": str},
+)
 
 
 async def take_lease(scope: OrgScope, name: str, url: str, version: str | None, ttl_s: int, deps: Deps) -> Lease:

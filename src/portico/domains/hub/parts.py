@@ -15,14 +15,20 @@ from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
 
-_VERSION_FIELDS = ("service_id", "name", "version", "weight", "status")
-_ENDPOINT_FIELDS = ("service_id", "name", "version", "endpoint_id", "weight")
-VERSION_ADDED = events.declare("service.version_added.v1", *_VERSION_FIELDS)
-VERSION_UPDATED = events.declare("service.version_updated.v1", *_VERSION_FIELDS)
-VERSION_REMOVED = events.declare("service.version_removed.v1", *_VERSION_FIELDS)
-ENDPOINT_ADDED = events.declare("service.endpoint_added.v1", *_ENDPOINT_FIELDS)
-ENDPOINT_UPDATED = events.declare("service.endpoint_updated.v1", *_ENDPOINT_FIELDS)
-ENDPOINT_REMOVED = events.declare("service.endpoint_removed.v1", *_ENDPOINT_FIELDS)
+_VERSION = {"service_id": str, "name": str, "version": str, "weight": int, "status": str}
+_ENDPOINT = {"service_id": str, "name": str, "version": str, "endpoint_id": str, "weight": int}
+VERSION_ADDED, VERSION_UPDATED, VERSION_REMOVED = (
+    events.declare(
+        f"service.version_{past}.v1", f"A version of a service was {past}.", about="service_id", fields=_VERSION
+    )
+    for past in ("added", "updated", "removed")
+)
+ENDPOINT_ADDED, ENDPOINT_UPDATED, ENDPOINT_REMOVED = (
+    events.declare(
+        f"service.endpoint_{past}.v1", f"An endpoint of a service was {past}.", about="service_id", fields=_ENDPOINT
+    )
+    for past in ("added", "updated", "removed")
+)
 
 
 async def add_version(scope: OrgScope, name: str, version: str, weight: int, url: str, deps: Deps) -> Service:

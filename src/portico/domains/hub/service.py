@@ -29,7 +29,9 @@ from portico.platform.deps import Deps
 
 MAX_SERVICES = 2000
 _ACTIONS = {
-    events.declare(f"service.{past}.v1", "service_id", "name"): f"service.{verb}"
+    events.declare(
+        f"service.{past}.v1", f"A service was {past}.", about="service_id", fields={"service_id": str, "name": str}
+    ): f"service.{verb}"
     for past, verb in (("created", "create"), ("updated", "update"), ("deleted", "delete"))
 }
 _PRESENT = {"added": "add", "updated": "update", "removed": "remove", "reset": "reset", "expired": "expire"}
@@ -83,6 +85,13 @@ async def find_service(scope: OrgScope, name: str, deps: Deps) -> Service:
     if not scope.may("services.read", service.id):
         raise NotPermitted("services.read")
     return service
+
+
+async def find_service_by_id(scope: OrgScope, service_id: str, deps: Deps) -> Service | None:
+    """None when there is none that this caller may see and read."""
+    async with deps.read() as tx:
+        found = await store.load_services(tx, scope, [service_id])
+    return found[0] if found and scope.may("services.read", service_id) else None
 
 
 async def list_services(

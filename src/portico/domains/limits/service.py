@@ -36,7 +36,9 @@ Row = TypeVar("Row", Limit, Budget)
 _SUBJECT = frozenset({"subject_kind", "subject_id"})
 
 _ACTIONS = {
-    events.declare(f"{kind}.{past}.v1", f"{kind}_id", "name"): f"{kind}.{verb}"
+    events.declare(
+        f"{kind}.{past}.v1", f"A {kind} was {past}.", about=f"{kind}_id", fields={f"{kind}_id": str, "name": str}
+    ): f"{kind}.{verb}"
     for kind in ("limit", "budget")
     for past, verb in (("created", "create"), ("updated", "update"), ("deleted", "delete"))
 }

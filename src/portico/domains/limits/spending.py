@@ -15,9 +15,25 @@ from portico.platform.db import Tx
 from portico.platform.deps import Deps
 
 KEEP_WINDOWS = timedelta(days=400)
-_FIELDS = ("budget_id", "name", "measure", "limit", "used", "used_percent", "resets_at")
-WARNING = events.declare("budget.warning.v1", *_FIELDS)
-EXHAUSTED = events.declare("budget.exhausted.v1", *_FIELDS)
+_FIELDS = {
+    "budget_id": str,
+    "name": str,
+    "measure": str,
+    "limit": int,
+    "used": int,
+    "used_percent": float,
+    "resets_at": str,
+}
+WARNING = events.declare(
+    "budget.warning.v1", "A budget nears its limit in this window.", about="budget_id", fields=_FIELDS
+)
+EXHAUSTED = events.declare(
+    "budget.exhausted.v1",
+    "A budget has nothing left in this window.",
+    about="budget_id",
+    category="error",
+    fields=_FIELDS,
+)
 
 
 async def charge(tx: Tx, scope: PlatformScope, charges: Sequence[BudgetCharge]) -> None:

@@ -21,10 +21,10 @@ from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
 
-_FIELDS = ("secret_id", "name", "version")
-CREATED = events.declare("secret.created.v1", *_FIELDS)
-ROTATED = events.declare("secret.rotated.v1", *_FIELDS)
-DELETED = events.declare("secret.deleted.v1", *_FIELDS)
+_FIELDS = {"secret_id": str, "name": str, "version": int}
+CREATED = events.declare("secret.created.v1", "A secret was stored.", about="secret_id", fields=_FIELDS)
+ROTATED = events.declare("secret.rotated.v1", "A secret got a new value.", about="secret_id", fields=_FIELDS)
+DELETED = events.declare("secret.deleted.v1", "A secret was deleted.", about="secret_id", fields=_FIELDS)
 _ACTIONS = {CREATED: "secret.create", ROTATED: "secret.rotate", DELETED: "secret.delete"}
 
 

@@ -18,7 +18,7 @@ from portico.realtime.admission import SocketTerms
 from tests.realtime.served import PASSWORD, key_of, narrow_socket, reader_of, serve
 from tests.usage.journals import NOON_US, call
 
-TOLD = events.declare("realtime_test.happened.v1", "number")
+TOLD = events.declare("realtime_test.happened.v1", "A number came up.", about="number", fields={"number": int})
 
 
 def call_of(org_id: str, **changes: Any) -> Any:

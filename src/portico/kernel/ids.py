@@ -25,6 +25,8 @@ EventId = NewType("EventId", str)
 AuditId = NewType("AuditId", str)
 SignInId = NewType("SignInId", str)
 WebhookId = NewType("WebhookId", str)
+DashboardId = NewType("DashboardId", str)
+ProposalId = NewType("ProposalId", str)
 SnapshotVersion = NewType("SnapshotVersion", int)
 
 _PREFIX = {
@@ -45,6 +47,8 @@ _PREFIX = {
     "AuditId": "aud",
     "SignInId": "sin",
     "WebhookId": "whk",
+    "DashboardId": "dsh",
+    "ProposalId": "prp",
 }
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)

@@ -26,6 +26,8 @@ from portico.platform.deps import Deps, open_deps
 from portico.platform.sections import RealtimeSettings
 from portico.platform.settings import EXIT_CONFIG, Loaded, Settings
 from portico.realtime.admission import SocketTerms
+from portico.realtime.frames import MAX_PATCH_FRAME_BYTES
+from portico.realtime.line import DirectLine
 from portico.realtime.sockets import Realtime
 
 log = structlog.get_logger("portico.control")
@@ -116,7 +118,10 @@ def _api_server(app: object, settings: Settings) -> ControlServer:
         loop="none",
         proxy_headers=False,
         server_header=False,
-        ws_max_size=16 * 1024,
+        ws=DirectLine,
+        ws_max_size=MAX_PATCH_FRAME_BYTES,
+        # Large frames are compressed once for all who get them, not by each connection with a window of its own.
+        ws_per_message_deflate=False,
         ws_ping_interval=None,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, int(settings.server.drain_s)),

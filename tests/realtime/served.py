@@ -20,6 +20,8 @@ from portico.domains.usage.model import CallLine
 from portico.kernel.ids import OrgId
 from portico.platform.deps import Deps
 from portico.realtime.admission import SocketTerms
+from portico.realtime.frames import MAX_PATCH_FRAME_BYTES
+from portico.realtime.line import DirectLine
 from portico.realtime.sockets import Realtime
 from tests.usage.journals import append, lines
 
@@ -129,7 +131,16 @@ async def serve(deps: Deps, terms: SocketTerms | None = None) -> AsyncIterator[S
     feed = Feed()
     realtime = Realtime(deps, feed, terms)
     app = Starlette(routes=realtime.routes)
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws_ping_interval=None)
+    config = uvicorn.Config(
+        app,
+        port=0,
+        log_config=None,
+        lifespan="off",
+        ws=DirectLine,
+        ws_max_size=MAX_PATCH_FRAME_BYTES,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+    )
     server = uvicorn.Server(config)
     server.capture_signals = _no_signals  # type: ignore[method-assign]
     async with asyncio.TaskGroup() as group:

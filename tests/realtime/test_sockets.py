@@ -167,9 +167,9 @@ async def test_a_slow_client_is_told_to_resync_and_holds_up_nobody(deps: Deps) -
             seen = 0
             seat = next(seat for seat in served.realtime.seats if seat.identity == slow_id)
             async with asyncio.timeout(60):
-                while "calls" not in seat.pumps:
+                while "calls" not in seat.listening:
                     await asyncio.sleep(0.01)
-                while "calls" in seat.pumps:
+                while "calls" in seat.listening:
                     await served.fold(*(call_of(org_id, path=long_path) for _ in range(5)))
                     seen += len((await quick.rows(5))[1])
                     assert len(seat.outbox) <= terms.outbox_frames + 2
@@ -232,12 +232,12 @@ async def test_a_sign_in_that_ends_without_a_word_is_noticed_by_timer(
 ) -> None:
     identity = await reader_of(deps, "otter")
 
-    async def gone(_deps: Deps, _identity: object) -> bool:
-        return False
+    async def gone(_deps: Deps, _identity: object) -> None:
+        return None
 
     terms = SocketTerms(recheck_s=0.1, recheck_least_s=0.01)
     async with serve(deps, terms) as served, served.greeted(identity) as client:
-        monkeypatch.setattr(tenancy, "still_valid", gone)
+        monkeypatch.setattr(tenancy, "identify_again", gone)
         assert await client.closed() == 4401
 
 

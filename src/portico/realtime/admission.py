@@ -28,6 +28,7 @@ class SocketTerms:
     messages_per_minute: int = 100
     # Beyond this many in a minute, refused ones and pongs included, it is abuse and the socket closes.
     abuse_per_minute: int = 300
+    topics_per_socket: int = 50
     outbox_frames: int = 256
     outbox_bytes: int = 1024 * 1024
 

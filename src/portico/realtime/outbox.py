@@ -1,18 +1,17 @@
-"""What waits to be sent on one socket: bounded in frames and bytes, with the newest value of each value topic."""
+"""What waits while a socket's line is busy: bounded in frames and bytes, with the newest value of each value topic."""
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from portico.realtime.frames import Topic
+from portico.realtime.packet import Packet
 
 
 @dataclass(slots=True)
 class _Waiting:
     """`replaces`: a newer value of the same topic takes this one's place."""
 
-    topic: Topic | None
-    text: str
+    topic: str | None
+    packet: Packet
     replaces: bool
 
 
@@ -21,45 +20,45 @@ class Outbox:
         self._max_frames, self._max_bytes = max_frames, max_bytes
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
-        self._wake = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, topic: Topic, text: str) -> bool:
+    @property
+    def has_room(self) -> bool:
+        return len(self._waiting) < self._max_frames and self._bytes < self._max_bytes
+
+    def offer(self, topic: str, packet: Packet) -> bool:
         """False when there is no room: the client is too slow for this topic. One frame fits always, however large it is."""
-        full = len(self._waiting) >= self._max_frames or self._bytes + len(text) > self._max_bytes
+        full = len(self._waiting) >= self._max_frames or self._bytes + len(packet) > self._max_bytes
         if full and self._waiting:
             return False
-        self._put(_Waiting(topic, text, False))
+        self._put(_Waiting(topic, packet, False))
         return True
 
-    def replace(self, topic: Topic, text: str) -> None:
+    def replace(self, topic: str, packet: Packet) -> None:
         """A value, of which only the newest matters."""
         for each in self._waiting:
             if each.topic == topic and each.replaces:
-                self._bytes += len(text) - len(each.text)
-                each.text = text
+                self._bytes += len(packet) - len(each.packet)
+                each.packet = packet
                 return
-        self._put(_Waiting(topic, text, True))
+        self._put(_Waiting(topic, packet, True))
 
-    def say(self, text: str) -> None:
-        """A word about the socket itself; few by nature, since each answers something counted or timed."""
-        self._put(_Waiting(None, text, False))
+    def say(self, packet: Packet) -> None:
+        """A word about the socket itself; the caller sees to it that there are few."""
+        self._put(_Waiting(None, packet, False))
 
-    def drop(self, topic: Topic) -> None:
+    def drop(self, topic: str) -> None:
         self._waiting = deque(each for each in self._waiting if each.topic != topic)
-        self._bytes = sum(len(each.text) for each in self._waiting)
+        self._bytes = sum(len(each.packet) for each in self._waiting)
 
-    async def take(self) -> str:
-        while not self._waiting:
-            self._wake.clear()
-            await self._wake.wait()
+    def take(self) -> Packet:
+        """The oldest; there must be one."""
         each = self._waiting.popleft()
-        self._bytes -= len(each.text)
-        return each.text
+        self._bytes -= len(each.packet)
+        return each.packet
 
     def _put(self, each: _Waiting) -> None:
         self._waiting.append(each)
-        self._bytes += len(each.text)
-        self._wake.set()
+        self._bytes += len(each.packet)

@@ -7,22 +7,25 @@ import structlog
 
 from portico.platform.bus import Bus
 from portico.realtime import frames
-from portico.realtime.frames import Topic
+from portico.realtime.frames import Patch
+from portico.realtime.packet import Packet
 from portico.realtime.seat import Seat
-from portico.realtime.sources import RowSource, ValueSource
+from portico.realtime.sources import BATCH_ROWS, RowSource, ValueSource
 
 log = structlog.get_logger("portico.realtime")
 SNAPSHOT_ROWS = 50
-BATCH_ROWS = 200
 # Further behind than this, a client is better served by a fresh snapshot.
 MAX_CATCH_UP_ROWS = 1000
+# A source that picks some rows among many may have to look through this many batches for those.
+MAX_CATCH_UP_BATCHES = 25
 TICK_S = 1.0
-REST_S = 0.1
+# Long enough to gather a burst into one frame, short enough not to be felt.
+REST_S = 0.04
 BACKOFF_S = 2.0
 
 
 class Pump(ABC):
-    def __init__(self, topic: Topic, wakes_on: tuple[str, ...]) -> None:
+    def __init__(self, topic: str, wakes_on: tuple[str, ...]) -> None:
         self.topic, self._wakes_on = topic, wakes_on
         self.seats: set[Seat] = set()
         self._joining = 0
@@ -33,20 +36,25 @@ class Pump(ABC):
         return not self.seats and self._joining == 0
 
     async def join(self, seat: Seat, since: int | None) -> None:
-        """Bring the seat up to the pump's cursor, then let it ride along; nothing is lost or repeated in between."""
+        """Bring the seat up to the pump's cursor, then let it ride along; nothing is lost or repeated in between.
+
+        The seat must list this pump among what it listens to, so that an outbox without room can end the topic again.
+        """
         self._joining += 1
         try:
             async with self._lock:
-                await self._advance()
-                # Registered before the first frame, so that an outbox without room can end the topic again.
-                seat.pumps[self.topic] = self
+                await self.advance()
                 self.seats.add(seat)
-                await self._welcome(seat, since)
+                await self.welcome(seat, since)
         finally:
             self._joining -= 1
 
     def leave(self, seat: Seat) -> None:
         self.seats.discard(seat)
+
+    async def change(self, seat: Seat, ask: Patch) -> None:
+        """Serve a patch; only what holds a state can."""
+        seat.say(frames.error("INVALID_INPUT", f"{self.topic} takes no patches.", topic=self.topic, ref=ask.ref))
 
     async def run(self, bus: Bus) -> None:
         """Until nobody listens."""
@@ -66,40 +74,44 @@ class Pump(ABC):
     async def _advance_safely(self) -> None:
         try:
             async with self._lock:
-                await self._advance()
+                await self.advance()
         except Exception:
             log.exception("pump_failed", topic=self.topic)
             await asyncio.sleep(BACKOFF_S)
 
-    @abstractmethod
-    async def _advance(self) -> None: ...
+    def fan_out(self, packet: Packet) -> None:
+        for seat in tuple(self.seats):
+            seat.send(self.topic, packet)
 
     @abstractmethod
-    async def _welcome(self, seat: Seat, since: int | None) -> None: ...
+    async def advance(self) -> None:
+        """Read what is new and send it to every seat; the caller holds the lock."""
+
+    @abstractmethod
+    async def welcome(self, seat: Seat, since: int | None) -> None:
+        """Bring one seat from where it stood to the cursor; the caller holds the lock."""
 
 
 class RowPump(Pump):
     """Calls and events: every row once, in order."""
 
-    def __init__(self, topic: Topic, wakes_on: tuple[str, ...], source: RowSource) -> None:
+    def __init__(self, topic: str, wakes_on: tuple[str, ...], source: RowSource) -> None:
         super().__init__(topic, wakes_on)
         self._source = source
         self._cursor: int | None = None
 
-    async def _advance(self) -> None:
+    async def advance(self) -> None:
         if self._cursor is None:
             self._cursor, _ = await self._source.newest(1)
             return
         for _ in range(MAX_CATCH_UP_ROWS // BATCH_ROWS):
-            found = await self._source.after(self._cursor, BATCH_ROWS)
-            if found is None:
+            batch = await self._source.after(self._cursor)
+            if batch is None:
                 break
-            if found:
-                self._cursor = found[-1].cursor
-                text = frames.rows("append", self.topic, self._cursor, [row.json for row in found])
-                for seat in tuple(self.seats):
-                    seat.send(self.topic, text)
-            if len(found) < BATCH_ROWS:
+            self._cursor = batch.cursor
+            if batch.rows:
+                self.fan_out(frames.rows("append", self.topic, self._cursor, [row.json for row in batch.rows]))
+            if not batch.more:
                 return
         await self._start_again()
 
@@ -109,7 +121,7 @@ class RowPump(Pump):
         for seat in tuple(self.seats):
             seat.lose(self.topic)
 
-    async def _welcome(self, seat: Seat, since: int | None) -> None:
+    async def welcome(self, seat: Seat, since: int | None) -> None:
         cursor = self._cursor or 0
         if since is None:
             _, found = await self._source.newest(SNAPSHOT_ROWS)
@@ -117,18 +129,32 @@ class RowPump(Pump):
             items = [row.json for row in found if row.cursor <= cursor]
             seat.send(self.topic, frames.rows("snapshot", self.topic, cursor, items))
             return
-        missed = await self._source.after(since, MAX_CATCH_UP_ROWS + 1) if 0 <= since <= cursor else None
-        if missed is None or len(missed) > MAX_CATCH_UP_ROWS:
+        missed = await self._missed(since, cursor) if 0 <= since <= cursor else None
+        if missed is None:
             seat.lose(self.topic)
-            return
-        items = [row.json for row in missed if row.cursor <= cursor]
-        seat.send(self.topic, frames.rows("append", self.topic, cursor, items))
+        else:
+            seat.send(self.topic, frames.rows("append", self.topic, cursor, missed))
+
+    async def _missed(self, since: int, cursor: int) -> list[bytes] | None:
+        """What a reader who stood at `since` has not seen; None when it is too much, or no longer all there."""
+        items: list[bytes] = []
+        for _ in range(MAX_CATCH_UP_BATCHES):
+            batch = await self._source.after(since)
+            if batch is None:
+                return None
+            items.extend(row.json for row in batch.rows if row.cursor <= cursor)
+            if len(items) > MAX_CATCH_UP_ROWS:
+                return None
+            if not batch.more or batch.cursor >= cursor:
+                return items
+            since = batch.cursor
+        return None
 
 
 class ValuePump(Pump):
     """Stats and breakers: the newest value, when it changes for the reader."""
 
-    def __init__(self, topic: Topic, wakes_on: tuple[str, ...], source: ValueSource) -> None:
+    def __init__(self, topic: str, wakes_on: tuple[str, ...], source: ValueSource) -> None:
         super().__init__(topic, wakes_on)
         self._source = source
         self._shown: dict[Seat, object] = {}
@@ -137,16 +163,37 @@ class ValuePump(Pump):
         super().leave(seat)
         self._shown.pop(seat, None)
 
-    async def _advance(self) -> None:
+    async def advance(self) -> None:
         if not self.seats:
             return
         view = await self._source.read()
-        texts: dict[object, str] = {}
+        packets: dict[object, Packet] = {}
         for seat in tuple(self.seats):
             key, content = view(seat.identity.scope)
             if self._shown.get(seat) != key:
                 self._shown[seat] = key
-                seat.outbox.replace(self.topic, texts.setdefault(key, frames.value(self.topic, content)))
+                seat.show(self.topic, packets.setdefault(key, frames.value(self.topic, content)))
 
-    async def _welcome(self, seat: Seat, since: int | None) -> None:
-        await self._advance()
+    async def welcome(self, seat: Seat, since: int | None) -> None:
+        await self.advance()
+
+
+class ServicePump(RowPump):
+    """A service's room: its calls as rows, and its breakers as a value beside them."""
+
+    def __init__(self, topic: str, calls: RowSource, breakers: ValueSource) -> None:
+        super().__init__(topic, ("calls", "breakers"), calls)
+        self._breakers = ValuePump(topic, (), breakers)
+        self._breakers.seats = self.seats
+
+    def leave(self, seat: Seat) -> None:
+        super().leave(seat)
+        self._breakers.leave(seat)
+
+    async def advance(self) -> None:
+        await super().advance()
+        await self._breakers.advance()
+
+    async def welcome(self, seat: Seat, since: int | None) -> None:
+        await super().welcome(seat, since)
+        await self._breakers.advance()

@@ -1,55 +1,99 @@
 """One open socket as pumps see it: whose it is, what waits for it, what it listens to."""
 
 import asyncio
-from typing import Protocol
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from portico.domains.tenancy.model import Identity
 from portico.realtime import frames
-from portico.realtime.frames import Topic
+from portico.realtime.line import Line
 from portico.realtime.outbox import Outbox
+from portico.realtime.packet import Packet
 
-NEEDS: dict[Topic, str] = {
-    "calls": "calls.read",
-    "events": "events.read",
-    "stats": "calls.read",
-    "breakers": "services.read",
-}
+if TYPE_CHECKING:
+    from portico.realtime.pumps import Pump
+    from portico.realtime.topics import Topic
+
+# Words about the socket that may wait for a client that reads nothing, beyond what its topics may.
+_MOST_WORDS = 64
 
 
-class Leaving(Protocol):
-    def leave(self, seat: "Seat") -> None: ...
+@dataclass(slots=True)
+class Listening:
+    """`tab` names the browser tab behind this subscription, whose own patches are not sent back to it."""
+
+    topic: "Topic"
+    pump: "Pump"
+    tab: str | None
 
 
 class Seat:
-    def __init__(self, identity: Identity, outbox: Outbox) -> None:
-        self.identity, self.outbox = identity, outbox
-        self.pumps: dict[Topic, Leaving] = {}
-        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    __slots__ = ("_task", "code", "deflates", "heard_at", "identity", "line", "listening", "outbox")
 
-    def send(self, topic: Topic, text: str) -> None:
+    def __init__(self, identity: Identity, line: Line, outbox: Outbox) -> None:
+        self.identity, self.line, self.outbox = identity, line, outbox
+        self.listening: dict[str, Listening] = {}
+        self.deflates = False
+        self.heard_at = time.monotonic()
+        self.code: int | None = None
+        self._task: asyncio.Task[object] | None = asyncio.current_task()
+        line.on_ready = self._flush
+
+    def send(self, topic: str, packet: Packet) -> None:
         """Rows, none of which may be missing: without room the topic ends and the client is told to start it again."""
-        if not self.outbox.offer(topic, text):
+        if self._passes():
+            self.line.write(packet.frame(deflated=self.deflates))
+        elif not self.outbox.offer(topic, packet):
             self.lose(topic)
 
-    def lose(self, topic: Topic) -> None:
+    def show(self, topic: str, packet: Packet) -> None:
+        """A value, of which only the newest matters."""
+        if self._passes():
+            self.line.write(packet.frame(deflated=self.deflates))
+        else:
+            self.outbox.replace(topic, packet)
+
+    def say(self, packet: Packet) -> None:
+        """A word about the socket itself; a client that lets too many of them wait does not read, and is cut off."""
+        if self._passes():
+            self.line.write(packet.frame(deflated=self.deflates))
+        elif self.outbox.has_room or len(self.outbox) < _MOST_WORDS:
+            self.outbox.say(packet)
+        else:
+            self.line.abort()
+
+    def lose(self, topic: str) -> None:
         """End the topic: nothing of it is sent any more but the word to subscribe again."""
         self.leave(topic)
-        self.outbox.say(frames.resync(topic))
+        self.say(frames.resync(topic))
 
-    def leave(self, topic: Topic) -> None:
-        pump = self.pumps.pop(topic, None)
-        if pump is not None:
-            pump.leave(self)
+    def turn_out(self, topic: str, why: frames.Why) -> None:
+        """End the topic for good: the reader may not follow it any more, or it is gone."""
+        self.leave(topic)
+        self.say(frames.left(topic, why))
+
+    def leave(self, topic: str) -> None:
+        listening = self.listening.pop(topic, None)
+        if listening is not None:
+            listening.pump.leave(self)
         self.outbox.drop(topic)
 
     def leave_all(self) -> None:
-        for topic in tuple(self.pumps):
+        self.line.on_ready = None
+        for topic in tuple(self.listening):
             self.leave(topic)
+        self._task = None
 
     def end(self, code: int) -> None:
         """Close the socket with this code; the first word counts."""
-        if not self._ended.done():
-            self._ended.set_result(code)
+        if self.code is None and self._task is not None:
+            self.code = code
+            self._task.cancel()
 
-    async def ended(self) -> int:
-        return await asyncio.shield(self._ended)
+    def _passes(self) -> bool:
+        return not self.outbox and self.line.ready
+
+    def _flush(self) -> None:
+        while self.outbox and self.line.ready:
+            self.line.write(self.outbox.take().frame(deflated=self.deflates))

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import cycle
 
 import msgspec
 import structlog
@@ -13,37 +14,40 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portico.domains.tenancy import public as tenancy
 from portico.domains.tenancy.model import Identity
-from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from portico.realtime import frames
 from portico.realtime.admission import Places, SocketTerms, offered_ticket, origin_allowed
-from portico.realtime.frames import Auth, Pong, Subscribe, Topic, Unsubscribe
+from portico.realtime.conversation import Conversation, Ended, text_of
+from portico.realtime.frames import Auth
+from portico.realtime.line import EXTENSION, Line
 from portico.realtime.outbox import Outbox
-from portico.realtime.pace import Pace
-from portico.realtime.pumps import Pump, RowPump, ValuePump
-from portico.realtime.seat import NEEDS, Seat
-from portico.realtime.sources import BreakerReadings, Breakers, CallRows, EventRows, Stats
+from portico.realtime.pumps import Pump
+from portico.realtime.seat import Listening, Seat
+from portico.realtime.sources import BreakerReadings
+from portico.realtime.topics import TOPICS, Kind, Opening, Topic, find_topic
 
 log = structlog.get_logger("portico.realtime")
 _CLOSE_WAIT_S = 5.0
-
-
-class Ended(Exception):
-    """The conversation is over; `code` is what the client is told."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+# Sockets take turns to be pinged, so that thousands of them are never pinged in one go.
+_TURNS = 25
 
 
 class Realtime:
     """All sockets of this process. `run` must be running while it serves; when it is cancelled, sockets close with 1012."""
 
-    def __init__(self, deps: Deps, feed: BreakerReadings | None = None, terms: SocketTerms | None = None) -> None:
-        self.deps, self.feed, self.terms = deps, feed, terms or SocketTerms()
+    def __init__(
+        self,
+        deps: Deps,
+        feed: BreakerReadings | None = None,
+        terms: SocketTerms | None = None,
+        topics: Mapping[str, Kind] = TOPICS,
+    ) -> None:
+        self.deps, self.feed, self.terms, self.topics = deps, feed, terms or SocketTerms(), topics
         self.places = Places(self.terms)
         self.seats: set[Seat] = set()
-        self.pumps: dict[tuple[str, str, Topic], Pump] = {}
+        self.pumps: dict[tuple[str, ...], Pump] = {}
+        self._turns: list[set[Seat]] = [set() for _ in range(_TURNS)]
+        self._next_turn = cycle(self._turns)
         self._group: asyncio.TaskGroup | None = None
 
     @property
@@ -54,6 +58,7 @@ class Realtime:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                group.create_task(self._beat_forever())
                 await self._recheck_forever()
         finally:
             self._group = None
@@ -89,68 +94,75 @@ class Realtime:
         """The first frame, for clients that cannot offer a subprotocol."""
         try:
             async with asyncio.timeout(self.terms.auth_wait_s):
-                frame = frames.parse(_text_of(await websocket.receive()))
-        except (TimeoutError, msgspec.DecodeError, Ended):
+                frame = frames.parse(text_of(await websocket.receive()))
+        except (TimeoutError, msgspec.DecodeError, frames.TooLarge, Ended):
             return None
         return frame.ticket if isinstance(frame, Auth) else None
 
     async def _converse(self, websocket: WebSocket, identity: Identity) -> int:
-        outbox = Outbox(self.terms.outbox_frames, self.terms.outbox_bytes)
-        seat = Seat(identity, outbox)
-        scope = identity.scope
-        outbox.say(frames.hello(scope.org_id, scope.scope, self.terms.heartbeat_s))
+        line: Line = websocket.scope["extensions"][EXTENSION]
+        seat = Seat(identity, line, Outbox(self.terms.outbox_frames, self.terms.outbox_bytes))
+        scope, turn = identity.scope, next(self._next_turn)
+        seat.say(frames.hello(scope.org_id, scope.scope, self.terms.heartbeat_s))
         self.seats.add(seat)
-        conversation = _Conversation(self, websocket, seat)
-        code, gone = frames.CLOSE_RESTART, False
+        turn.add(seat)
         try:
-            async with asyncio.TaskGroup() as group:
-                for part in (conversation.listen, conversation.speak, conversation.keep_alive, conversation.watch):
-                    group.create_task(part())
-        except* Ended as ended:
-            code = next(each.code for each in ended.exceptions if isinstance(each, Ended))
-        except* (WebSocketDisconnect, OSError):
-            gone = True
+            await Conversation(self, websocket, seat).listen()
+        except Ended as ended:
+            return ended.code
+        except asyncio.CancelledError:
+            if seat.code is None:
+                raise
+            _go_on()
+            return seat.code
         finally:
             self.seats.discard(seat)
+            turn.discard(seat)
             seat.leave_all()
-        if gone:
-            raise WebSocketDisconnect(1006)
-        return code
+        raise AssertionError("listening ends only by an exception")
 
-    async def join(self, seat: Seat, topic: Topic, since: int | None) -> None:
+    def find_topic(self, name: str) -> Topic | None:
+        return find_topic(name, self.topics)
+
+    async def join(self, seat: Seat, topic: Topic, since: int | None, tab: str | None) -> None:
         """Listen to a topic, through the pump that others of the same org and scope share."""
-        scope = seat.identity.scope
-        key = (scope.org_id, scope.scope, topic)
+        key = topic.pump_key(seat.identity.scope)
         pump = self.pumps.get(key)
         if pump is None:
             if self._group is None:
                 raise Ended(frames.CLOSE_RESTART)
-            pump = self.pumps[key] = self._open_pump(topic, scope)
+            # Read with the rights of the house: what a reader may see of it is decided on joining, and at each recheck.
+            reader = seat.identity.scope
+            scope = reader if topic.kind.personal else tenancy.open_system_scope(reader.org_id, reader.scope)
+            pump = self.pumps[key] = topic.kind.open(Opening(self.deps, scope, topic.name, topic.about, self.feed))
             # Not started before this turn ends; by then join has counted the newcomer, so the pump does not find itself idle.
             self._group.create_task(self._run_pump(key, pump))
+        seat.listening[topic.name] = Listening(topic, pump, tab)
         await pump.join(seat, since)
 
-    async def _run_pump(self, key: tuple[str, str, Topic], pump: Pump) -> None:
+    async def _run_pump(self, key: tuple[str, ...], pump: Pump) -> None:
         try:
             await pump.run(self.deps.bus)
         finally:
             # No await between finding nobody and this, so nobody can have joined meanwhile.
             del self.pumps[key]
 
-    def _open_pump(self, topic: Topic, scope: OrgScope) -> Pump:
-        deps = self.deps
-        match topic:
-            case "calls":
-                return RowPump(topic, ("calls",), CallRows(deps, scope))
-            case "events":
-                return RowPump(topic, ("events",), EventRows(deps, scope))
-            case "stats":
-                return ValuePump(topic, (), Stats(deps, scope))
-            case "breakers":
-                return ValuePump(topic, ("breakers",), Breakers(deps, scope, self.feed))
+    async def _beat_forever(self) -> None:
+        """A half-open connection looks alive until something must come back."""
+        while True:
+            for turn in self._turns:
+                await asyncio.sleep(self.terms.heartbeat_s / _TURNS)
+                self._beat(turn, time.monotonic())
+
+    def _beat(self, turn: set[Seat], now_s: float) -> None:
+        for seat in tuple(turn):
+            if now_s - seat.heard_at > self.terms.silence_s:
+                seat.line.abort()
+            else:
+                seat.show("", frames.PING)
 
     async def _recheck_forever(self) -> None:
-        """Look again whether each socket's sign-in or key still stands: at changes, and by timer."""
+        """Look again what each socket may follow: at changes of rights, and by timer."""
         changed = self.deps.bus.listen("snapshot")
         try:
             while True:
@@ -171,106 +183,46 @@ class Realtime:
             seats.setdefault(seat.identity, []).append(seat)
         for identity, theirs in seats.items():
             try:
-                valid = await tenancy.still_valid(self.deps, identity)
+                now = await tenancy.identify_again(self.deps, identity)
+                lost = set() if now is None else await self._lost(now, theirs)
             except (SQLAlchemyError, OSError):
                 log.exception("recheck_failed")
                 return
-            for seat in theirs if not valid else ():
-                seat.end(frames.CLOSE_SIGNED_OUT)
+            for seat in theirs:
+                _apply_rights(seat, now, lost)
+
+    async def _lost(self, identity: Identity, seats: list[Seat]) -> set[str]:
+        """Of the topics that these sockets of one principal follow, those that they may not follow any more."""
+        topics = {name: listening.topic for seat in seats for name, listening in seat.listening.items()}
+        scope = identity.scope
+        return {
+            name
+            for name, topic in topics.items()
+            if not topic.permits(scope) or not await topic.admits(scope, self.deps)
+        }
 
 
-class _Conversation:
-    """The four things that go on at once on an open socket; the first to raise ends them all."""
+def _apply_rights(seat: Seat, now: Identity | None, lost: set[str]) -> None:
+    """Who gained something, or has another place, comes back anew, so that what they see fits what they may."""
+    before = seat.identity
+    gained = now is not None and not now.scope.permissions <= before.scope.permissions
+    if now is None or gained or now.is_superadmin != before.is_superadmin:
+        seat.end(frames.CLOSE_SIGNED_OUT)
+        return
+    seat.identity = now
+    for name in lost & seat.listening.keys():
+        seat.turn_out(name, "forbidden")
 
-    def __init__(self, realtime: Realtime, websocket: WebSocket, seat: Seat) -> None:
-        self.realtime, self.websocket, self.seat = realtime, websocket, seat
-        self.terms = realtime.terms
-        self.pace = Pace(self.terms.messages_per_minute, self.terms.abuse_per_minute)
-        self.heard_at = time.monotonic()
 
-    async def watch(self) -> None:
-        raise Ended(await self.seat.ended())
-
-    async def speak(self) -> None:
-        while True:
-            await self.websocket.send_text(await self.seat.outbox.take())
-
-    async def keep_alive(self) -> None:
-        """A half-open connection looks alive until something must come back."""
-        while True:
-            await asyncio.sleep(self.terms.heartbeat_s)
-            if time.monotonic() - self.heard_at > self.terms.silence_s:
-                raise WebSocketDisconnect(1006)
-            self.seat.outbox.say(frames.PING)
-
-    async def listen(self) -> None:
-        while True:
-            text = _text_of(await self.websocket.receive())
-            now_s = time.monotonic()
-            if self.pace.abused(now_s):
-                raise Ended(frames.CLOSE_ABUSE)
-            await self._hear(text, now_s)
-
-    async def _hear(self, text: str, now_s: float) -> None:
-        try:
-            frame = frames.parse(text)
-        except msgspec.DecodeError as error:
-            if self._may_go_on(now_s):
-                self.seat.outbox.say(frames.error("INVALID_INPUT", f"The frame is not valid: {error}"[:300]))
-            return
-        # Any frame shows that the client is there; answers to our pings are free.
-        self.heard_at = now_s
-        if not isinstance(frame, Pong) and self._may_go_on(now_s):
-            await self._serve(frame)
-
-    def _may_go_on(self, now_s: float) -> bool:
-        wait_ms = self.pace.wait_ms(now_s)
-        if wait_ms:
-            message = f"More than {self.terms.messages_per_minute} messages in a minute; wait before the next."
-            self.seat.outbox.say(frames.error("RATE_LIMITED", message, wait_ms))
-        return wait_ms == 0
-
-    async def _serve(self, frame: Subscribe | Unsubscribe | Auth) -> None:
-        match frame:
-            case Subscribe(topic=topic, since=since):
-                await self._subscribe(topic, since)
-            case Unsubscribe(topic=topic):
-                self.seat.leave(topic)
-            case Auth():
-                self.seat.outbox.say(frames.error("INVALID_INPUT", "This socket is signed in already."))
-
-    async def _subscribe(self, topic: Topic, since: int | None) -> None:
-        permission = NEEDS[topic]
-        if not self.seat.identity.scope.may(permission):
-            self.seat.outbox.say(frames.error("ROLE_REQUIRED", f"This needs the permission {permission}."))
-            return
-        self.seat.leave(topic)
-        try:
-            await self.realtime.join(self.seat, topic, since)
-        except (SQLAlchemyError, OSError):
-            log.exception("subscribe_failed", topic=topic)
-            self.seat.leave(topic)
-            self.seat.outbox.say(
-                frames.error("DATABASE_UNAVAILABLE", f"{topic} cannot be read now; try again shortly.")
-            )
+def _go_on() -> None:
+    """The cancellation was our own way to end the reading; what follows is an ordinary goodbye."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
 
 
 async def _close(websocket: WebSocket, code: int) -> None:
-    try:
+    # The client may be gone, or read nothing; the server drops the connection when we return.
+    with suppress(WebSocketDisconnect, TimeoutError, RuntimeError, OSError):
         async with asyncio.timeout(_CLOSE_WAIT_S):
             await websocket.close(code)
-    except (WebSocketDisconnect, TimeoutError, RuntimeError, OSError):
-        # The client is gone, or reads nothing; the server drops the connection when we return.
-        return
-
-
-def _text_of(message: MutableMapping[str, Any]) -> str:
-    """raises WebSocketDisconnect at its end, and Ended for a frame that is too large or not text"""
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", 1005))
-    text: str | None = message.get("text")
-    if text is None:
-        raise Ended(1003)
-    if len(text) > frames.MAX_CLIENT_FRAME_BYTES or len(text.encode()) > frames.MAX_CLIENT_FRAME_BYTES:
-        raise Ended(frames.CLOSE_TOO_BIG)
-    return text

@@ -18,12 +18,22 @@ from portico.kernel.scope import OrgScope
 from portico.platform.db import from_micros
 from portico.platform.deps import Deps
 
+BATCH_ROWS = 200
 _MAX_SERVICE_PAGES = 10
+_ALERTS_LOOK_BACK = 500
 
 
 class Row(NamedTuple):
     cursor: int
     json: bytes
+
+
+class Batch(NamedTuple):
+    """Rows, oldest first, and the cursor that everything wanted was read through; `more` when there may be more after it."""
+
+    cursor: int
+    rows: list[Row]
+    more: bool
 
 
 class RowSource(Protocol):
@@ -33,8 +43,8 @@ class RowSource(Protocol):
         """The cursor to follow on from, and the newest rows, newest first."""
         ...
 
-    async def after(self, cursor: int, limit: int) -> list[Row] | None:
-        """The rows after the cursor, oldest first; None when they are no longer all there."""
+    async def after(self, cursor: int) -> Batch | None:
+        """What came after the cursor, at most a batch; None when it is no longer all there."""
         ...
 
 
@@ -56,10 +66,37 @@ class CallRows:
             cursor, records = await usage.recent_calls(tx, self.scope, limit)
         return cursor, [_call_row(record) for record in records]
 
-    async def after(self, cursor: int, limit: int) -> list[Row] | None:
+    async def after(self, cursor: int) -> Batch | None:
         async with self.deps.read() as tx:
-            records = await usage.calls_since(tx, self.scope, cursor, limit)
-        return [_call_row(record) for record in records]
+            records = await usage.calls_since(tx, self.scope, cursor, BATCH_ROWS)
+        return _batch(cursor, [_call_row(record) for record in records])
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCalls:
+    """The calls of one service; they are picked from those of the scope, which are read by position alone."""
+
+    deps: Deps
+    scope: OrgScope
+    service_id: str
+
+    async def newest(self, limit: int) -> tuple[int, list[Row]]:
+        # The cursor first: what is recorded in between comes with the next batch, and is never missed.
+        async with self.deps.read() as tx:
+            cursor, _ = await usage.recent_calls(tx, self.scope, 1)
+        service = await hub.find_service_by_id(self.scope, self.service_id, self.deps)
+        if service is None:
+            return cursor, []
+        wanted = usage.CallFilter(service=service.name)
+        page = await usage.list_calls(self.scope, wanted, PageAsk(limit, None), self.deps)
+        return cursor, [_call_row(record) for record in page.items if record.line.service_id == self.service_id]
+
+    async def after(self, cursor: int) -> Batch | None:
+        async with self.deps.read() as tx:
+            records = await usage.calls_since(tx, self.scope, cursor, BATCH_ROWS)
+        through = records[-1].position if records else cursor
+        mine = [_call_row(record) for record in records if record.line.service_id == self.service_id]
+        return Batch(through, mine, len(records) == BATCH_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +109,34 @@ class EventRows:
             cursor, found = await events.recent_events(tx, self.scope, limit)
         return cursor, [_event_row(event) for event in found]
 
-    async def after(self, cursor: int, limit: int) -> list[Row] | None:
+    async def after(self, cursor: int) -> Batch | None:
         async with self.deps.read() as tx:
-            found = await events.events_since(tx, self.scope, cursor, limit)
-        return None if found is None else [_event_row(event) for event in found]
+            found = await events.events_since(tx, self.scope, cursor, BATCH_ROWS)
+        return None if found is None else _batch(cursor, [_event_row(event) for event in found])
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Events of the category error: what somebody should look at."""
+
+    deps: Deps
+    scope: OrgScope
+
+    async def newest(self, limit: int) -> tuple[int, list[Row]]:
+        """Among the newest events; older alerts are in the log."""
+        async with self.deps.read() as tx:
+            cursor, found = await events.recent_events(tx, self.scope, _ALERTS_LOOK_BACK)
+        return cursor, [_event_row(event) for event in found if event.category == "error"][:limit]
+
+    async def after(self, cursor: int) -> Batch | None:
+        async with self.deps.read() as tx:
+            found = await events.events_since(tx, self.scope, cursor, BATCH_ROWS)
+        if found is None:
+            return None
+        through = found[-1].seq if found else cursor
+        return Batch(
+            through, [_event_row(event) for event in found if event.category == "error"], len(found) == BATCH_ROWS
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +158,30 @@ class BreakerReadings(Protocol):
 
 @dataclass(slots=True)
 class Breakers:
-    """Breakers of the services that a reader may see; a restricted service stays unseen here too."""
+    """Breakers of the services that a reader may see; a restricted service stays unseen here too.
+
+    service_id   of this service alone
+    """
 
     deps: Deps
     scope: OrgScope
     feed: BreakerReadings | None
+    service_id: str | None = None
 
     async def read(self) -> View:
-        reports = self.feed.breakers(self.scope.org_id) if self.feed is not None else ()
+        reports = [report for report in self._reported() if self.service_id in {None, report.service_id}]
         owners = await self._owners() if reports else {}
         known = [(report, owners[report.endpoint_id]) for report in reports if report.endpoint_id in owners]
 
         def view(reader: OrgScope) -> tuple[object, bytes]:
-            content = orjson.dumps([_breaker(each, owner.name) for each, owner in known if visible(owner, reader)])
+            seen = [(each, owner) for each, owner in known if visible(owner, reader)]
+            content = orjson.dumps([_breaker(each, owner.name) for each, owner in seen])
             return content, content
 
         return view
+
+    def _reported(self) -> Sequence[BreakerReport]:
+        return self.feed.breakers(self.scope.org_id) if self.feed is not None else ()
 
     async def _owners(self) -> dict[str, hub.Service]:
         """Endpoint id -> its service, for every service of the scope."""
@@ -126,6 +195,10 @@ class Breakers:
             if cursor is None:
                 break
         return owners
+
+
+def _batch(cursor: int, rows: list[Row]) -> Batch:
+    return Batch(rows[-1].cursor if rows else cursor, rows, len(rows) == BATCH_ROWS)
 
 
 def _call_row(record: usage.CallRecord) -> Row:

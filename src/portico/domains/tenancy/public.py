@@ -1,7 +1,7 @@
 """What the doors and the domains above may ask of tenancy."""
 
 from portico.domains.tenancy.model import Identity, Role, Seeded, SnapshotEntries
-from portico.domains.tenancy.service.authenticate import authenticate, still_valid
+from portico.domains.tenancy.service.authenticate import authenticate, identify_again
 from portico.domains.tenancy.service.authority import as_superadmin, open_system_scope, platform_scope
 from portico.domains.tenancy.service.keys import KeyDraft, create_key
 from portico.domains.tenancy.service.names import org_name, scope_names
@@ -21,6 +21,7 @@ __all__ = [
     "as_superadmin",
     "authenticate",
     "create_key",
+    "identify_again",
     "issue_ticket",
     "open_system_scope",
     "org_name",
@@ -32,6 +33,5 @@ __all__ = [
     "seed_owner",
     "sign_in",
     "snapshot_entries",
-    "still_valid",
     "touch_keys",
 ]

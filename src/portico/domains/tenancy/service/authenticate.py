@@ -134,18 +134,17 @@ async def _membership(tx: Tx, person: Person, org_id: OrgId, scope: ScopeName) -
     return found
 
 
-async def still_valid(deps: Deps, identity: Identity) -> bool:
-    """Whether the identity would be found again with the same permissions; asked for connections that live long."""
+async def identify_again(deps: Deps, identity: Identity) -> Identity | None:
+    """The bearer as they stand now, None when their sign-in or key has ended; asked for connections that live long."""
     scope, now = identity.scope, deps.clock.now()
     bearer = Bearer(
         scope.org_id, scope.scope, identity.key_id, identity.person_id, identity.sign_in_id, scope.actor.address, now
     )
     try:
         async with deps.read() as tx:
-            found = await find_again(tx, bearer, now)
+            return await find_again(tx, bearer, now)
     except Refusal:
-        return False
-    return found.scope.permissions == scope.permissions and found.is_superadmin == identity.is_superadmin
+        return None
 
 
 async def find_again(tx: Tx, bearer: Bearer, now: datetime) -> Identity:

@@ -1,0 +1,63 @@
+"""The way out of a socket: finished frames go straight to the transport, without a task or a coroutine for each.
+
+uvicorn's own way is one coroutine per frame and socket, and it encodes the frame anew for each. Frames of a server are not
+masked, so one frame is the same bytes for every socket: a fan-out is one encoding and a write for each socket.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+EXTENSION = "portico.line"
+
+
+class Line(Protocol):
+    """`on_ready` is called when the line takes more, after it was not ready."""
+
+    on_ready: Callable[[], None] | None
+
+    @property
+    def ready(self) -> bool:
+        """False while what was written before has not gone out: the client reads too slowly, or not at all."""
+        ...
+
+    def write(self, frame: bytes) -> None: ...
+
+    def abort(self) -> None:
+        """Cut the connection; nothing more is sent or read."""
+        ...
+
+
+class DirectLine(WebSocketsSansIOProtocol):
+    """uvicorn's socket with a `Line` among the scope's extensions. Name it as `ws` in uvicorn's configuration."""
+
+    on_ready: Callable[[], None] | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        # Not there when the handshake was refused. The application starts after this turn and finds itself a line.
+        scope: Any = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][EXTENSION] = self
+
+    @property
+    def ready(self) -> bool:
+        return self.writable.is_set()
+
+    def write(self, frame: bytes) -> None:
+        if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
+            self.transport.write(frame)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.on_ready is not None:
+            self.on_ready()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.on_ready = None
+        super().connection_lost(exc)

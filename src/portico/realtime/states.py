@@ -1,0 +1,161 @@
+"""Rooms that hold a state: it is sent whole once, then as patches, to every seat but the tab that made them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from portico.kernel.errors import NotFound, Refusal
+from portico.kernel.scope import Actor, OrgScope
+from portico.realtime import frames
+from portico.realtime.frames import Patch
+from portico.realtime.packet import Packet
+from portico.realtime.pumps import Pump
+from portico.realtime.seat import Seat
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    version: int
+    state: Mapping[str, object]
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stored change; `version` is the state's after it."""
+
+    version: int
+    patch: Sequence[object]
+    tab: str | None
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    version: int
+    checksum: str
+
+
+class StateSource(Protocol):
+    """A stored state; each call raises NotFound when it is gone or this reader may not see it."""
+
+    async def load(self, reader: OrgScope) -> Whole: ...
+
+    async def since(self, reader: OrgScope, version: int) -> list[Step] | None:
+        """The changes after a version, oldest first; None when they are no longer all there."""
+        ...
+
+    async def apply(self, writer: OrgScope, ask: Patch) -> Applied | Whole:
+        """Store the patch, or answer with the state as it is when somebody else was quicker."""
+        ...
+
+
+class StatePump(Pump):
+    """Versions only grow for a seat, and a frame with one that it knows already is to be passed over by the client.
+
+    A patch is stored and answered under the pump's lock, so that nobody hears of a later version before an earlier one.
+    """
+
+    def __init__(self, topic: str, wakes_on: tuple[str, ...], source: StateSource) -> None:
+        super().__init__(topic, wakes_on)
+        self._source = source
+        # Every seat was told of everything up to this version; None while there are no seats.
+        self._version: int | None = None
+        self._last_whole: tuple[str, Packet] | None = None
+
+    async def advance(self) -> None:
+        while self.seats:
+            seat = next(iter(self.seats))
+            try:
+                await self._advance_for(seat.identity.scope)
+            except NotFound:
+                # Gone, or no longer this reader's to see; whoever is left asks for themselves.
+                seat.turn_out(self.topic, "gone")
+            else:
+                return
+        self._version = self._last_whole = None
+
+    async def _advance_for(self, reader: OrgScope) -> None:
+        steps = None if self._version is None else await self._source.since(reader, self._version)
+        if steps is None:
+            self._version, whole = await self._load(reader)
+            self.fan_out(whole)
+        for step in steps or ():
+            self._version = step.version
+            packet = _patch(self.topic, step)
+            for seat in tuple(self.seats):
+                if not self._made_by(seat, step):
+                    seat.send(self.topic, packet)
+
+    async def welcome(self, seat: Seat, since: int | None) -> None:
+        reader = seat.identity.scope
+        try:
+            # All that was missed, one's own included: a tab may not know whether its last patch arrived.
+            steps = None if since is None else await self._source.since(reader, since)
+            if since is None or steps is None:
+                version, whole = await self._load(reader)
+                seat.send(self.topic, whole)
+            else:
+                version = steps[-1].version if steps else since
+                self._catch_up(seat, since, steps)
+        except NotFound:
+            seat.turn_out(self.topic, "gone")
+        else:
+            self._version = version if self._version is None else self._version
+
+    def _catch_up(self, seat: Seat, since: int, steps: Sequence[Step]) -> None:
+        """An empty patch says that nothing was missed."""
+        for step in steps:
+            seat.send(self.topic, _patch(self.topic, step))
+        if not steps:
+            seat.send(self.topic, frames.patch(self.topic, since, [], None, None))
+
+    async def change(self, seat: Seat, ask: Patch) -> None:
+        async with self._lock:
+            await self.advance()
+            # Turned out just now: the client has been told.
+            if seat in self.seats:
+                await self._apply(seat, ask)
+                # At once: the nudge of this very change then finds nothing left to do.
+                await self.advance()
+
+    async def _apply(self, seat: Seat, ask: Patch) -> None:
+        try:
+            outcome = await self._source.apply(seat.identity.scope, ask)
+        except Refusal as refusal:
+            seat.say(_refused(refusal, self.topic, ask.ref))
+            return
+        if isinstance(outcome, Applied):
+            seat.say(frames.patched(self.topic, ask.ref, outcome.version, outcome.checksum))
+        else:
+            seat.send(self.topic, _conflict(self.topic, ask.ref, outcome))
+
+    async def _load(self, reader: OrgScope) -> tuple[int, Packet]:
+        """The state as one frame, made once for all who get the same."""
+        found = await self._source.load(reader)
+        mark = f"{found.version} {found.checksum}"
+        if self._last_whole is None or self._last_whole[0] != mark:
+            self._last_whole = (mark, frames.state(self.topic, found.version, found.state, found.checksum))
+        return found.version, self._last_whole[1]
+
+    def _made_by(self, seat: Seat, step: Step) -> bool:
+        """By this very tab: the tab's id alone would let one person keep changes from another."""
+        tab = seat.listening[self.topic].tab
+        return tab is not None and tab == step.tab and seat.identity.scope.actor.id == step.actor.id
+
+
+def _patch(topic: str, step: Step) -> Packet:
+    actor = step.actor
+    return frames.patch(
+        topic, step.version, step.patch, step.tab, {"kind": actor.kind, "id": actor.id, "name": actor.name}
+    )
+
+
+def _conflict(topic: str, ref: int, found: Whole) -> Packet:
+    return frames.conflict(topic, ref, found.version, found.state, found.checksum)
+
+
+def _refused(refusal: Refusal, topic: str, ref: int) -> Packet:
+    wait_s = refusal.retry_after_s
+    wait_ms = None if wait_s is None else max(1, round(wait_s * 1000))
+    return frames.error(refusal.code, refusal.message, topic=topic, ref=ref, retry_after_ms=wait_ms)

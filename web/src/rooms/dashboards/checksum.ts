@@ -1,20 +1,10 @@
 import type { Json } from "./patch";
 
-/** By code points, as the server sorts; the language itself would sort by UTF-16 units. */
-function byCodePoint(one: string, other: string): number {
-  const [left, right] = [[...one], [...other]];
-  for (let index = 0; index < Math.min(left.length, right.length); index += 1) {
-    const apart = (left[index]?.codePointAt(0) ?? 0) - (right[index]?.codePointAt(0) ?? 0);
-    if (apart !== 0) return apart;
-  }
-  return left.length - right.length;
-}
-
-/** JSON with sorted names and no spaces: the same text for the same state, here and on the server. */
+/** JSON as RFC 8785 writes it: the same text for the same state, here and on the server. */
 export function canonical(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const names = Object.keys(value).sort(byCodePoint);
+  const names = Object.keys(value).sort();
   return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name] ?? null)}`).join(",")}}`;
 }
 

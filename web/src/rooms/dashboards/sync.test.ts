@@ -314,3 +314,13 @@ it("a topic that ends says why, and takes no more edits", () => {
   ]);
   expect(tab.out).toHaveLength(1);
 });
+
+it("a change of more operations than one patch may hold goes out in several", () => {
+  const many: Patch = Array.from({ length: 250 }, (_, index) => ({ op: "add", path: `/view/v${index}`, value: index }));
+  const tab = opened().edit(many).wait(100);
+  const sent = tab.last as Extract<ClientFrame, { type: "patch" }>;
+  expect(sent.patch).toHaveLength(200);
+  tab.hear(patched(1, 8, applied(start, sent.patch)));
+  expect(tab.last).toMatchObject({ type: "patch", ref: 2, version: 8 });
+  expect((tab.last as typeof sent).patch).toHaveLength(50);
+});

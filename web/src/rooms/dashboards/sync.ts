@@ -84,6 +84,8 @@ export type Status = "loading" | "saved" | "saving" | "offline" | "offline, unsa
 export const debounceMs = 100;
 export const budgetPerMinute = 100;
 export const largestStateBytes = 64 * 1024;
+/** What the server takes in one patch; the rest goes out after it. */
+const mostOperations = 200;
 const answerWithinMs = 10_000;
 const elsewhere: Notice = {
   kind: "elsewhere",
@@ -178,7 +180,7 @@ function ask(sync: Sync, at: number): Step {
 function flushed(sync: Sync, at: number): Step {
   const idle = sync.connected && !sync.asking && sync.sent === null && sync.left === null;
   if (!idle || sync.dueAt === null || at < sync.dueAt) return { sync, out: [] };
-  const patch = unsaved(sync);
+  const patch = unsaved(sync).slice(0, mostOperations);
   if (patch.length === 0) return { sync: { ...sync, dueAt: null, refusals: 0 }, out: [] };
   const ref = sync.lastRef + 1;
   const sent: Sent = { ref, at, patch, overtaken: false };
@@ -275,7 +277,8 @@ function takePatched(sync: Sync, frame: { ref: number; version: number; checksum
   if (!sent || sent.ref !== frame.ref || sync.base === null) return { sync, out: [] };
   if (sent.overtaken || frame.version !== sync.version + 1) return ask({ ...sync, sent: null }, at);
   const base = applied(sync.base, sent.patch);
-  const next: Sync = { ...sync, base, version: frame.version, sent: null, refusals: 0 };
+  const dueAt = same(base, sync.shown) ? sync.dueAt : (sync.dueAt ?? at);
+  const next: Sync = { ...sync, base, version: frame.version, sent: null, refusals: 0, dueAt };
   if (sync.checks && checksum(base) !== frame.checksum) return ask(next, at);
   return takeEarly(next, at);
 }

@@ -892,9 +892,26 @@ export interface paths {
         };
         /**
          * List Events
-         * @description The org's log, newest first.
+         * @description The org's log, newest first. `kind` is `service.created`, `service.created.v1`, `service.*`, or an alias.
          */
         get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Event */
+        get: operations["find_event"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1292,6 +1309,10 @@ export interface components {
             payload: {
                 [key: string]: unknown;
             };
+            subject: string;
+            /** @enum {string} */
+            category: "system" | "application" | "integration" | "error";
+            origin: components["schemas"]["Origin"] | null;
         };
         EventList: {
             items: components["schemas"]["Event"][];
@@ -1607,6 +1628,12 @@ export interface components {
         };
         OrgPatch: {
             name?: string | null;
+        };
+        /** @description Of an event that came from outside: who sent it, its id and its time there. */
+        Origin: {
+            source: string;
+            id: string;
+            time: string | null;
         };
         Overview: {
             window_s: number;
@@ -4273,7 +4300,10 @@ export interface operations {
         parameters: {
             query?: {
                 kind?: string | null;
+                category?: ("system" | "application" | "integration" | "error") | null;
+                subject?: string | null;
                 since?: string | null;
+                until?: string | null;
                 page_size?: number;
                 cursor?: string | null;
             };
@@ -4290,6 +4320,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
                 };
             };
             /** @description Refused or failed; see the body. */

@@ -157,7 +157,7 @@ def api_document() -> str:
     settings, bus, clock, keys = Settings(), LocalBus(), SystemClock(), KeyRing(bytes(32))
     database = Database(settings.database, Path("unused"), bus, clock, b"")
     deps = Deps(
-        db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache(bus)
+        db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache()
     )
     return json.dumps(create_app(deps).openapi(), indent=1, ensure_ascii=False) + "\n"
 

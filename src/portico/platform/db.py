@@ -1,6 +1,7 @@
 """One store layer on SQLite (WAL) and PostgreSQL. `write()` is one transaction; services never commit."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.types import JSON
 
 from portico.kernel.clock import Clock, SystemClock
+from portico.kernel.ids import OrgId
 from portico.platform.bus import Bus
+from portico.platform.cache import Family, ReadCache
 from portico.platform.crypto import open_key_ring
 from portico.platform.sections import DatabaseSettings
 from portico.platform.settings import Settings
@@ -64,7 +67,7 @@ class DatabaseUnavailable(Exception):
 
 
 class Tx:
-    """An open transaction; `nudge` tells listeners after the commit, and only then.
+    """An open transaction; `nudge` and `forget` tell listeners and the cache after the commit, and only then.
 
     clock       stamps what is recorded inside the transaction
     audit_key   chains the audit entries written inside it
@@ -74,6 +77,7 @@ class Tx:
         self.connection, self.engine = connection, engine
         self.clock, self.audit_key = clock, audit_key
         self.nudges: set[str] = set()
+        self.forgets: defaultdict[OrgId, set[Family]] = defaultdict(set)
 
     async def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -83,6 +87,10 @@ class Tx:
     def nudge(self, topic: str) -> None:
         self.nudges.add(topic)
 
+    def forget(self, org_id: OrgId, family: Family) -> None:
+        """What the org has cached in the family is changed by this transaction."""
+        self.forgets[org_id].add(family)
+
 
 class Database:
     def __init__(self, settings: DatabaseSettings, data_dir: Path, bus: Bus, clock: Clock, audit_key: bytes) -> None:
@@ -90,8 +98,12 @@ class Database:
         self.engine_name: Engine = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         self._engine = _create_engine(self.url, self.engine_name, settings)
         self._bus, self._clock, self._audit_key = bus, clock, audit_key
+        self._cache: ReadCache | None = None
         # SQLite has one writer; queueing here keeps waiting in memory, where it is fair and cheap, instead of in busy loops.
         self._writer = asyncio.Lock() if self.engine_name == "sqlite" else None
+
+    def forgets_in(self, cache: ReadCache) -> None:
+        self._cache = cache
 
     @property
     def sqlalchemy(self) -> AsyncEngine:
@@ -99,13 +111,16 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
-        """One transaction: commits on exit, rolls back on error, then nudges."""
+        """One transaction: commits on exit, rolls back on error, then makes the cache forget and nudges."""
         if self._writer is None:
             async with self._begin(read_only=False) as tx:
                 yield tx
         else:
             async with self._writer, self._begin(read_only=False) as tx:
                 yield tx
+        if self._cache is not None:
+            for org_id, families in tx.forgets.items():
+                await self._cache.forget(org_id, *families)
         for topic in tx.nudges:
             self._bus.nudge(topic)
 

@@ -22,6 +22,10 @@ class Deps:
     settings: Settings
     cache: ReadCache
 
+    def __post_init__(self) -> None:
+        # A commit makes the cache forget before it wakes anyone, so that whoever is woken reads what was written.
+        self.db.forgets_in(self.cache)
+
     def uow(self) -> AbstractAsyncContextManager[Tx]:
         """One write transaction."""
         return self.db.write()
@@ -43,16 +47,31 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
 
 
 @asynccontextmanager
+async def open_cache(settings: Settings) -> AsyncIterator[ReadCache]:
+    if not settings.redis.url:
+        yield ReadCache(None, settings.cache, settings.environment)
+        return
+    from portico.platform.redis_cache import RedisStore
+    from portico.platform.redis_link import open_redis
+
+    store = RedisStore(open_redis(settings.redis.url.reveal()))
+    try:
+        yield ReadCache(store, settings.cache, settings.environment)
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
 async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
     """The ground, opened and closed; waits for the database.
 
     raises   DatabaseUnavailable · MasterKeyInvalid
     """
     keys = open_key_ring(settings)
-    async with open_bus(settings) as bus:
+    async with open_cache(settings) as cache, open_bus(settings) as bus:
         database = open_database(settings, bus)
         try:
             await database.wait_until_up(settings.server.startup_wait_s)
-            yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings, ReadCache(bus))
+            yield Deps(database, bus, SystemClock(), keys, Sealer(keys), settings, cache)
         finally:
             await database.close()

@@ -51,6 +51,12 @@ class Answer:
         return next((value for each, value in self.headers if each == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Most:
+    bytes: int
+    cut: bool = False
+
+
 async def resolve_host(host: str, port: int) -> list[str]:
     """Addresses of a name, as the system resolves it; an address literal comes back as itself."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -75,18 +81,20 @@ class Outbound:
         max_bytes: int,
         headers: Sequence[Header] = (),
         body: bytes = b"",
+        cut: bool = False,
     ) -> Answer:
         """One request, no redirects.
 
         timeout_s  for everything: looking up the name, connecting, and the whole answer
-        max_bytes  of the answer's body; a longer one is refused
+        max_bytes  of the answer's body; a longer one is refused, or with `cut` given up to there
         raises     EgressRefused · Unreachable · AnswerLate · AnswerBroken
         """
         target = _parse(url)
         try:
             async with asyncio.timeout(timeout_s):
                 addresses = await self._permitted(target)
-                return await self._first_that_connects(target, addresses, method, headers, body, max_bytes)
+                most = _Most(max_bytes, cut)
+                return await self._first_that_connects(target, addresses, method, headers, body, most)
         except TimeoutError as error:
             raise AnswerLate(f"{target.host} did not answer within {timeout_s:g} s.") from error
 
@@ -114,7 +122,7 @@ class Outbound:
         method: str,
         headers: Sequence[Header],
         body: bytes,
-        max_bytes: int,
+        most: _Most,
     ) -> Answer:
         refused: httpx2.ConnectError | None = None
         async with _client(self._settings.upstream.ca_file) as client:
@@ -128,7 +136,7 @@ class Outbound:
                     extensions={"sni_hostname": target.host},
                 )
                 try:
-                    return await _exchange(client, request, target.host, max_bytes)
+                    return await _exchange(client, request, target.host, most)
                 except httpx2.ConnectError as error:
                     refused = error
         raise Unreachable(f"{target.host} could not be reached: {refused}.") from refused
@@ -153,7 +161,7 @@ async def send_to_own_gateway(
             request = client.build_request(
                 method, url, headers=[("accept-encoding", "identity"), *headers], content=body or None
             )
-            return await _exchange(client, request, "the gateway", max_bytes)
+            return await _exchange(client, request, "the gateway", _Most(max_bytes))
     except httpx2.ConnectError as error:
         raise Unreachable("The gateway could not be reached.") from error
     except TimeoutError as error:
@@ -175,11 +183,11 @@ def _tls(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, who: str, max_bytes: int) -> Answer:
+async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, who: str, most: _Most) -> Answer:
     try:
         response = await client.send(request, stream=True)
         try:
-            body = await _bounded(response.aiter_raw(), who, max_bytes)
+            body = await _bounded(response.aiter_raw(), who, most)
         finally:
             await response.aclose()
     except httpx2.ConnectError:
@@ -191,12 +199,14 @@ async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, who: st
     )
 
 
-async def _bounded(chunks: AsyncIterator[bytes], who: str, max_bytes: int) -> bytes:
+async def _bounded(chunks: AsyncIterator[bytes], who: str, most: _Most) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > max_bytes:
-            raise AnswerBroken(f"The answer of {who} is longer than {max_bytes:,} bytes.")
+        if len(body) > most.bytes:
+            if most.cut:
+                return bytes(body[: most.bytes])
+            raise AnswerBroken(f"The answer of {who} is longer than {most.bytes:,} bytes.")
     return bytes(body)
 
 

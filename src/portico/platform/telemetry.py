@@ -10,8 +10,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from portico.platform.cache import ReadCache
+from portico.platform.cache import AGES_S, ReadCache
 from portico.platform.sections import LogSettings, Sealed
 
 _MASK = "•••"
@@ -126,17 +127,28 @@ class Metrics:
 
 
 class _CacheNumbers(Collector):
-    """`cache_hits_total` and `cache_misses_total` by family of reads."""
+    """`cache_hits_total`, `cache_misses_total`, `cache_errors_total` and `cache_hit_age_seconds` by family of reads."""
 
     def __init__(self, cache: ReadCache) -> None:
         self._cache = cache
 
     def collect(self) -> Iterator[Metric]:
-        for name, counts in (("cache_hits", self._cache.hits), ("cache_misses", self._cache.misses)):
-            family = Metric(name, f"{name.replace('_', ' ')} of reads", "counter")
-            for kind, count in counts.items():
-                family.add_sample(f"{name}_total", {"family": kind}, count)
-            yield family
+        numbers = self._cache.numbers
+        for what in ("hits", "misses", "errors"):
+            counts = Metric(f"cache_{what}", f"Cache {what} of reads, by family.", "counter")
+            for family, each in numbers.items():
+                counts.add_sample(f"cache_{what}_total", {"family": family}, getattr(each, what))
+            yield counts
+        ages = Metric("cache_hit_age_seconds", "How old what the cache answered with was.", "histogram")
+        for family, each in numbers.items():
+            below = 0
+            for bound, count in zip((*AGES_S, float("inf")), each.ages, strict=True):
+                below += count
+                labels = {"family": family, "le": floatToGoString(bound)}  # type: ignore[no-untyped-call]
+                ages.add_sample("cache_hit_age_seconds_bucket", labels, below)
+            ages.add_sample("cache_hit_age_seconds_sum", {"family": family}, each.age_sum_s)
+            ages.add_sample("cache_hit_age_seconds_count", {"family": family}, each.hits)
+        yield ages
 
     def describe(self) -> Iterator[Metric]:
         return iter(())

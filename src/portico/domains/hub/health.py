@@ -158,6 +158,7 @@ async def _store_round(org_id: OrgId, probes: Sequence[Probe], deps: Deps) -> in
         changed = [each for each in judged if each.health != stored[each.id].health]
         if changed:
             tx.nudge("snapshot")
+            tx.forget(scope.org_id, "service_summaries")
             ill_or_well = {each.service_id for each in changed}
             await _follow(tx, scope, [owner for owner in current if owner.id in ill_or_well])
     return len(changed)

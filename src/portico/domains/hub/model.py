@@ -19,8 +19,6 @@ HttpMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 
 FAILURES_TO_UNHEALTHY = 3
 SUCCESSES_TO_HEALTHY = 2
-# How long lists and search results may be shown without reading them again, unless something is written.
-SUMMARY_TTL_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)

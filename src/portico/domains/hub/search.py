@@ -7,7 +7,7 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from portico.domains.hub import builtin, store
-from portico.domains.hub.model import SUMMARY_TTL_S, Service, ServiceFilter
+from portico.domains.hub.model import Service, ServiceFilter
 from portico.domains.hub.service import reader_of
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
@@ -43,12 +43,12 @@ async def search_services(
 
     cost   one query and a few µs per service; under 100 ms at 1,000 services; nothing when asked again within 15 s
     """
-    asked = (reader_of(scope), q, threshold, max_results, wanted, gateways)
+    asked = ("search", reader_of(scope), q, threshold, max_results, wanted, gateways)
     return await deps.cache.read(
-        "services.search",
-        scope.org_id,
+        "service_summaries",
+        scope,
         asked,
-        SUMMARY_TTL_S,
+        list[Found],
         lambda: _search(scope, q, threshold, max_results, wanted, deps, gateways),
     )
 

@@ -10,13 +10,13 @@ from portico.domains.hub import builtin, part_store, store
 from portico.domains.hub.checks import service_problems, url_problems
 from portico.domains.hub.errors import BuiltinReadOnly, ModelTaken, NameTaken
 from portico.domains.hub.model import (
-    SUMMARY_TTL_S,
     Endpoint,
     Service,
     ServiceDraft,
     ServiceFilter,
     Sort,
     Version,
+    sees_everything,
 )
 from portico.domains.vault import public as vault
 from portico.kernel import ids
@@ -99,19 +99,21 @@ async def list_services(
 ) -> Page[Service]:
     """Stored and built-in services in one order; `gateways` is how many are linked, None when nobody can tell."""
     after = None if ask.cursor is None else _checked(ask.cursor.after, sort)
-    asked = (reader_of(scope), wanted, sort, ask, gateways)
+    asked = ("list", reader_of(scope), wanted, sort, ask, gateways)
     return await deps.cache.read(
-        "services.list",
-        scope.org_id,
+        "service_summaries",
+        scope,
         asked,
-        SUMMARY_TTL_S,
+        Page[Service],
         lambda: _page(scope, wanted, sort, ask, after, deps, gateways),
     )
 
 
-def reader_of(scope: OrgScope) -> tuple[str, str, frozenset[str], tuple[tuple[str, str], ...]]:
+def reader_of(scope: OrgScope) -> tuple[str, tuple[str, ...]]:
     """All of the caller that decides what is seen: two people share what is kept only when they see the same."""
-    return scope.scope, scope.actor.id, scope.permissions, scope.granted
+    if sees_everything(scope):
+        return "everything", ()
+    return scope.actor.id, tuple(sorted({resource_id for resource_id, _ in scope.granted}))
 
 
 async def _page(
@@ -159,7 +161,7 @@ async def managed(tx: Tx, scope: OrgScope, name: str) -> Service:
 async def record(
     tx: Tx, scope: OrgScope, kind: str, service: Service, detail: dict[str, object], **more: object
 ) -> None:
-    """One event and one audit entry of a change, and a nudge for the next snapshot."""
+    """One event and one audit entry of a change, a nudge for the next snapshot, and lists and searches made anew."""
     await events.record(tx, scope, kind=kind, payload={"service_id": service.id, "name": service.name, **more})
     target = audit.Target("service", service.id, service.name)
     action = _ACTIONS.get(kind) or _action(kind)
@@ -167,6 +169,7 @@ async def record(
         tx, scope, action=action, target=target, outcome="ok", severity="INFO", detail={**detail, **more}
     )
     tx.nudge("snapshot")
+    tx.forget(service.org_id, "service_summaries")
 
 
 def _action(kind: str) -> str:

@@ -13,8 +13,13 @@ _NAME = re.compile(r"[A-Z][A-Z0-9-]{0,62}")
 
 
 async def list_scopes(scope: OrgScope, deps: Deps) -> list[NamedScope]:
-    async with deps.read() as tx:
-        return await store.list_scopes(tx, scope)
+    """To be shown; whether one may enter a scope is never decided from this list, which may be kept for a while."""
+
+    async def load() -> list[NamedScope]:
+        async with deps.read() as tx:
+            return await store.list_scopes(tx, scope)
+
+    return await deps.cache.read("org_settings", scope, "scopes", list[NamedScope], load)
 
 
 async def create_scope(scope: OrgScope, name: ScopeName, description: str, deps: Deps) -> NamedScope:
@@ -30,6 +35,7 @@ async def create_scope(scope: OrgScope, name: ScopeName, description: str, deps:
         made = NamedScope(name, description, deps.clock.now())
         await store.insert_scopes(tx, scope, [made])
         await trail.leave_trail(tx, scope, trail.SCOPE_CREATED, {"name": name}, "scope.create", ("scope", name, name))
+        tx.forget(scope.org_id, "org_settings")
     return made
 
 
@@ -47,3 +53,4 @@ async def delete_scope(scope: OrgScope, name: ScopeName, deps: Deps) -> None:
         target = ("scope", name, name)
         await trail.leave_trail(tx, scope, trail.SCOPE_DELETED, {"name": name}, "scope.delete", target, severity="WARN")
         tx.nudge("snapshot")
+        tx.forget(scope.org_id, "org_settings")

@@ -45,7 +45,7 @@ export function useForm<T extends object>(initial: T, check: (values: T) => Prob
     },
     takeRefusal: (error: Error) => {
       if (!(error instanceof ApiError)) return;
-      const named = error.fields.map((it) => [it.field.split(".")[0], it.message] as const);
+      const named = error.fields.map((it) => [it.field.split(/[.[]/)[0], it.message] as const);
       setRefused(Object.fromEntries(named) as Problems<T>);
     },
   };

@@ -1,5 +1,56 @@
-import { queryOptions } from "@tanstack/react-query";
-import type { OrgEvent } from "../types";
+import { keepPreviousData, mutationOptions, queryOptions } from "@tanstack/react-query";
+import { client } from "../client";
+import { pagedQuery } from "../paging";
+import type { JsonSchema, Page, OrgEvent as Recorded } from "../types";
+
+export type EventCategory = OrgEvent["category"];
+
+export interface EventType {
+  kind: string;
+  category: EventCategory;
+  summary: string;
+  aliases: string[];
+  schema: JsonSchema;
+}
+
+export interface EventConsumer {
+  name: string;
+  lag: number;
+  lag_s: number;
+  waiting: number;
+  dead: number;
+  dead_warning: boolean;
+  updated_at: string | null;
+}
+
+export interface DeadLetter {
+  id: string;
+  consumer: string;
+  event: OrgEvent;
+  payload: Record<string, unknown>;
+  edited: boolean;
+  error: string;
+  attempts: number;
+  first_failed_at: string;
+  died_at: string;
+}
+
+export interface ReplayAsk {
+  consumer?: string;
+  projection?: string;
+  kinds?: string[];
+  subject?: string;
+  since?: string;
+  until?: string;
+  dry_run: boolean;
+}
+
+export interface Replay {
+  dry_run: boolean;
+  events: number;
+  hits: { consumer: string; events: number }[];
+  replayed: number;
+}
 
 /** What the socket keeps up to date; this key is never fetched over HTTP. */
 export interface EventTail {
@@ -11,4 +62,94 @@ export const liveEvents = queryOptions<EventTail>({
   queryFn: () => ({ cursor: null, items: [] }),
   staleTime: Number.POSITIVE_INFINITY,
   gcTime: Number.POSITIVE_INFINITY,
+});
+
+export interface EventFilters {
+  kind?: string;
+  category?: string;
+  subject?: string;
+  since?: string;
+  until?: string;
+}
+export const eventList = (filters: EventFilters) => pagedQuery<OrgEvent>(["events", "list"], "/events", { ...filters });
+
+/** The newest page of what happened since then, and whether there was more. */
+export const recentEvents = (since: string | undefined) =>
+  queryOptions({
+    queryKey: ["events", "recent", since],
+    queryFn: ({ signal }) => client.get<Page<OrgEvent>>("/events", { since, page_size: 100 }, signal),
+    select: (page) => ({ events: page.items, more: page.pagination.cursors.next !== null }),
+    placeholderData: keepPreviousData,
+  });
+
+export const eventDetail = (id: string) =>
+  queryOptions({
+    queryKey: ["events", "detail", id],
+    queryFn: ({ signal }) => client.get<OrgEvent>(`/events/${encodeURIComponent(id)}`, undefined, signal),
+    // What happened does not change.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const eventTypes = queryOptions({
+  queryKey: ["events", "types"],
+  queryFn: ({ signal }) => client.get<{ items: EventType[] }>("/event-types", undefined, signal),
+  select: (answer) => answer.items,
+  staleTime: 5 * 60_000,
+});
+
+/* How the log is consumed. No socket tells of it, so it is asked again. */
+
+export const consumerList = queryOptions({
+  queryKey: ["events", "consumers"],
+  queryFn: ({ signal }) => client.get<{ items: EventConsumer[] }>("/event-consumers", undefined, signal),
+  select: (answer) => answer.items,
+  refetchInterval: 10_000,
+});
+
+export interface DeadLetterFilters {
+  consumer?: string;
+  kind?: string;
+}
+const lettersStale = [
+  ["events", "dead-letters"],
+  ["events", "consumers"],
+];
+
+export const deadLetterList = (filters: DeadLetterFilters) => ({
+  ...pagedQuery<DeadLetter>(["events", "dead-letters", "list"], "/dead-letters", { ...filters }),
+  placeholderData: keepPreviousData,
+});
+export const deadLetterDetail = (id: string) =>
+  queryOptions({
+    queryKey: ["events", "dead-letters", "detail", id],
+    queryFn: ({ signal }) => client.get<DeadLetter>(`/dead-letters/${encodeURIComponent(id)}`, undefined, signal),
+  });
+export const editDeadLetter = (id: string) =>
+  mutationOptions({
+    mutationFn: (payload: Record<string, unknown>) => client.patch<DeadLetter>(`/dead-letters/${id}`, { payload }),
+    meta: { stale: lettersStale },
+  });
+export const retryDeadLetter = (id: string) =>
+  mutationOptions({
+    mutationFn: () => client.post<unknown>(`/dead-letters/${id}/retry`),
+    meta: {
+      stale: [
+        ["events", "dead-letters", "list"],
+        ["events", "consumers"],
+      ],
+    },
+  });
+export const discardDeadLetter = (id: string) =>
+  mutationOptions({
+    mutationFn: () => client.post<unknown>(`/dead-letters/${id}/discard`),
+    meta: { stale: [["events", "dead-letters", "list"], ["events", "consumers"], ["audit"]] },
+  });
+export const retryDeadLetters = mutationOptions({
+  mutationFn: (of: DeadLetterFilters) => client.post<{ retried: number }>("/dead-letters/retry", of),
+  meta: { stale: lettersStale },
+});
+
+export const replayEvents = mutationOptions({
+  mutationFn: (ask: ReplayAsk) => client.post<Replay>("/event-replays", ask),
+  meta: { stale: [["events", "consumers"]] },
 });

@@ -86,6 +86,7 @@ function Filters({ filters }: { filters: ReturnType<typeof useFilters<(typeof na
       )}
       {picking && (
         <TimeDialog
+          title="Calls from … to …"
           onClose={() => setPicking(false)}
           onPick={(from, to) => {
             set({ from, to, range: null });

@@ -4,7 +4,15 @@ import { useForm } from "../../parts/form";
 
 const iso = (local: string) => (local ? new Date(local).toISOString() : undefined);
 
-export function TimeDialog({ onPick, onClose }: { onPick: (from?: string, to?: string) => void; onClose: () => void }) {
+export function TimeDialog({
+  title,
+  onPick,
+  onClose,
+}: {
+  title: string;
+  onPick: (from?: string, to?: string) => void;
+  onClose: () => void;
+}) {
   const form = useForm({ from: "", to: "" }, (values) => ({
     from: values.from || values.to ? undefined : "Give at least one of the two",
     to: values.from && values.to && values.to <= values.from ? "The end must come after the start" : undefined,
@@ -12,7 +20,7 @@ export function TimeDialog({ onPick, onClose }: { onPick: (from?: string, to?: s
   const pick = () => onPick(iso(form.values.from), iso(form.values.to));
   return (
     <FormDialog
-      title="Calls from … to …"
+      title={title}
       verb="Show"
       busy={false}
       error={null}

@@ -1,0 +1,19 @@
+import { useMay } from "../../api/session";
+import { TabLinks } from "../../parts/tabs";
+
+type Tab = "log" | "types" | "consumers" | "dead-letters";
+
+export function EventTabs({ at }: { at: Tab }) {
+  const mayManage = useMay("events.manage");
+  const tabs = [
+    { value: "log", name: "Log", to: "/events" },
+    { value: "types", name: "Catalogue", to: "/events/types" },
+  ];
+  if (mayManage) {
+    tabs.push(
+      { value: "consumers", name: "Consumers", to: "/events/consumers" },
+      { value: "dead-letters", name: "Dead letters", to: "/events/dead-letters" },
+    );
+  }
+  return <TabLinks label="Views of events" at={at} tabs={tabs} />;
+}

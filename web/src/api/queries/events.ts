@@ -1,7 +1,7 @@
 import { keepPreviousData, mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery } from "../paging";
-import type { JsonSchema, Page, OrgEvent as Recorded } from "../types";
+import type { JsonSchema, OrgEvent, Page } from "../types";
 
 export type EventCategory = OrgEvent["category"];
 

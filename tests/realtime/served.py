@@ -3,7 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Sequence
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +24,7 @@ from portico.realtime.admission import SocketTerms
 from portico.realtime.frames import MAX_PATCH_FRAME_BYTES
 from portico.realtime.line import DirectLine
 from portico.realtime.sockets import Realtime
+from portico.realtime.topics import TOPICS, Kind
 from tests.usage.journals import append, lines
 
 PASSWORD = "a long enough password"
@@ -41,8 +43,8 @@ class Feed:
 
 
 class Client:
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
+    def __init__(self, connection: ClientConnection, identity: Identity | None = None) -> None:
+        self.connection, self.identity = connection, identity
 
     async def send(self, **frame: Any) -> None:
         await self.connection.send(json.dumps(frame))
@@ -51,13 +53,19 @@ class Client:
         """The next frame; pings are answered on the way."""
         async with asyncio.timeout(WAIT_S):
             while True:
-                frame: dict[str, Any] = json.loads(await self.connection.recv())
+                frame: dict[str, Any] = json.loads(text_of(await self.connection.recv()))
                 if frame["type"] != "ping":
                     return frame
                 await self.send(type="pong")
 
-    async def subscribe(self, topic: str, since: int | None = None) -> dict[str, Any]:
-        await self.send(type="subscribe", topic=topic, since=since)
+    async def subscribe(self, topic: str, since: int | None = None, tab: str | None = None) -> dict[str, Any]:
+        await self.send(type="subscribe", topic=topic, since=since, tab=tab)
+        return await self.receive()
+
+    async def change(self, topic: str, tab: str, version: int, **values: Any) -> dict[str, Any]:
+        """Replace these; the answer."""
+        patch = [{"op": "replace", "path": f"/{name}", "value": value} for name, value in values.items()]
+        await self.send(type="patch", topic=topic, tab=tab, version=version, ref=7, patch=patch)
         return await self.receive()
 
     async def rows(self, count: int) -> tuple[int, list[str]]:
@@ -89,6 +97,10 @@ class Client:
                 return self.connection.close_code
 
 
+def text_of(received: str | bytes) -> str:
+    return received if isinstance(received, str) else zlib.decompress(received, wbits=-zlib.MAX_WBITS).decode()
+
+
 class Served:
     def __init__(self, deps: Deps, realtime: Realtime, port: int, feed: Feed) -> None:
         self.deps, self.realtime, self.port, self.feed = deps, realtime, port, feed
@@ -103,7 +115,7 @@ class Served:
         async with connect(
             f"ws://127.0.0.1:{self.port}/ws", ping_interval=None, close_timeout=1, max_size=None, **named
         ) as connection:
-            yield Client(connection)
+            yield Client(connection, identity)
 
     @asynccontextmanager
     async def greeted(self, identity: Identity) -> AsyncIterator[Client]:
@@ -127,9 +139,11 @@ async def narrow_socket(port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serve(deps: Deps, terms: SocketTerms | None = None) -> AsyncIterator[Served]:
+async def serve(
+    deps: Deps, terms: SocketTerms | None = None, topics: Mapping[str, Kind] = TOPICS
+) -> AsyncIterator[Served]:
     feed = Feed()
-    realtime = Realtime(deps, feed, terms)
+    realtime = Realtime(deps, feed, terms, topics)
     app = Starlette(routes=realtime.routes)
     config = uvicorn.Config(
         app,

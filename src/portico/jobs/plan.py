@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from portico.domains.audit import public as audit
+from portico.domains.dashboards import public as dashboards
 from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.limits import public as limits
@@ -79,7 +80,7 @@ class ExpireLeases:
 
 @dataclass(slots=True)
 class PurgeOld:
-    """Lets go of what is older than its retention: calls, events, audit, sign-ins and tickets, budget windows."""
+    """Lets go of what is older than its retention: calls, events, audit, sign-ins and tickets, budget windows, dashboards."""
 
     deps: Deps
     name: str = "platform.purge_old"
@@ -95,6 +96,7 @@ class PurgeOld:
             "audit entries": await audit.purge_audit(scope, deps),
             "sign-ins and tickets": await tenancy.purge_expired(scope, deps),
             "budget windows": await limits.forget_old_windows(scope, deps),
+            "proposals and unused dashboards": await dashboards.purge_dashboards(scope, deps),
         }
         return ", ".join(f"{count} {kind}" for kind, count in removed.items())
 

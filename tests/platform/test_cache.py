@@ -15,7 +15,7 @@ from portico.domains.tenancy import public as tenancy
 from portico.kernel.ids import OrgId
 from portico.kernel.paging import Page
 from portico.kernel.scope import OrgScope
-from portico.platform.cache import MAX_VALUE_BYTES, MemoryStore, ReadCache, Store
+from portico.platform.cache import MAX_VALUE_BYTES, USED_FAMILIES, MemoryStore, ReadCache, Store
 from portico.platform.redis_cache import REST_S, Breaker, RedisStore
 from portico.platform.redis_link import open_redis
 from portico.platform.sections import CacheSettings
@@ -406,6 +406,7 @@ def reads_of(path: Path) -> list[tuple[str, str, str]]:
 def test_only_listed_reads_go_through_the_cache() -> None:
     found = {each for path in SOURCE.rglob("*.py") for each in reads_of(path)}
     assert found == CALLERS
+    assert {family for _, _, family in found} == USED_FAMILIES
 
 
 @pytest.mark.req("SS27")

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portico import __version__
-from portico.api import docs_page, health, installation, measures
+from portico.api import cache, docs_page, health, installation, measures
 from portico.api.bodies import CheckBodies
 from portico.api.correlation import Correlate
 from portico.api.failures import AnswerFailures, answer
@@ -77,7 +77,7 @@ def _fill_state(app: FastAPI, deps: Deps, feed: GatewayReports | None, loaded: L
 
 def _mount(app: FastAPI) -> None:
     api = APIRouter(prefix=API, dependencies=[Depends(KnownParameters(app))])
-    for router in (*domain_routers(), installation.router):
+    for router in (*domain_routers(), installation.router, cache.router):
         api.include_router(router)
     app.include_router(api)
     for router in (health.router, measures.router, docs_page.router):

@@ -10,6 +10,7 @@ from portico import __version__
 from portico.cli import (
     accounts,
     allowances,
+    cache,
     calling,
     doctor,
     installation,
@@ -94,6 +95,7 @@ for command in _running:
     app.command(rich_help_panel=RUNNING)(command)
 app.add_typer(installation.config, name="config", rich_help_panel=RUNNING)
 app.add_typer(installation.migrate, name="migrate", rich_help_panel=RUNNING)
+app.add_typer(cache.cache, name="cache", rich_help_panel=RUNNING)
 
 for command in _using:
     app.command(rich_help_panel=USING)(command)

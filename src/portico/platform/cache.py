@@ -28,7 +28,10 @@ from portico.platform.sections import CacheSettings
 log = structlog.get_logger("portico.cache")
 T = TypeVar("T")
 Family = Literal["templates", "session_summaries", "service_summaries", "org_settings", "dashboards"]
+KeptIn = Literal["memory", "redis"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
+# Those that something reads through today; the times of the others are settled before there is something to read.
+USED_FAMILIES: frozenset[Family] = frozenset({"service_summaries", "org_settings"})
 # A larger answer is not kept: it would push out hundreds of others.
 MAX_VALUE_BYTES = 256 * 1024
 # Upper bounds of the ages that are told apart, in seconds.
@@ -53,6 +56,9 @@ class Looked(NamedTuple):
 
 class Store(Protocol):
     """Where the bytes are. Every method may raise CacheAway."""
+
+    @property
+    def kept_in(self) -> KeptIn: ...
 
     async def look(self, mark_key: str, key: str) -> Looked: ...
 
@@ -200,6 +206,7 @@ class MemoryStore:
     """In this process alone. The least recently used goes first when the memory is full."""
 
     MOST_MARKS = 100_000
+    kept_in: KeptIn = "memory"
 
     def __init__(self, max_bytes: int, now_s: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes, self._now_s = max_bytes, now_s

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import structlog
 from redis.asyncio import Redis
 
-from portico.platform.cache import CacheAway, Family, Looked, new_mark
+from portico.platform.cache import CacheAway, Family, KeptIn, Looked, new_mark
 from portico.platform.redis_link import FAILURES
 
 log = structlog.get_logger("portico.cache")
@@ -56,6 +56,8 @@ class Breaker:
 
 
 class RedisStore:
+    kept_in: KeptIn = "redis"
+
     def __init__(self, redis: Redis, breaker: Breaker | None = None) -> None:
         self._redis = redis
         self._breaker = breaker or Breaker()

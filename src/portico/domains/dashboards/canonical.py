@@ -1,4 +1,4 @@
-"""One text for one JSON value, so that a browser and the server get the same checksum for the same state."""
+"""JSON as RFC 8785 writes it, so that a browser and the server get the same checksum for the same state."""
 
 import hashlib
 import math
@@ -16,7 +16,7 @@ class NotCanonical(Exception):
 
 
 def canonical(value: Any) -> str:
-    """Names sorted by code point, no spaces, numbers as JavaScript prints them. raises NotCanonical"""
+    """Names sorted by UTF-16 units, no spaces, numbers as JavaScript prints them. raises NotCanonical"""
     parts: list[str] = []
     _write(value, parts, 0)
     text = "".join(parts)
@@ -55,7 +55,8 @@ def _write(value: Any, parts: list[str], depth: int) -> None:
 
 def _write_object(value: dict[str, Any], parts: list[str], depth: int) -> None:
     parts.append("{")
-    for index, name in enumerate(sorted(value)):
+    # As JavaScript sorts, which differs from code points beyond the basic plane.
+    for index, name in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
         parts.append(("," if index else "") + quoted(name) + ":")
         _write(value[name], parts, depth + 1)
     parts.append("}")

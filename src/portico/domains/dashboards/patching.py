@@ -11,7 +11,7 @@ from portico.domains.dashboards.canonical import NotCanonical, canonical
 from portico.kernel.errors import InvalidInput
 
 Verb = Literal["add", "remove", "replace"]
-MAX_OPERATIONS = 500
+MAX_OPERATIONS = 200
 MAX_PATH_CHARS = 512
 MAX_PATCH_BYTES = 96 * 1024
 _INDEX = re.compile(r"0|[1-9][0-9]{0,5}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +77,10 @@ class Boards:
 class _Source:
     boards: Boards
     name: str
+
+    async def audience(self, reader: OrgScope) -> Callable[[OrgScope], bool]:
+        board = await self._seen(reader)
+        return lambda other: other.actor.id not in board.hidden_from
 
     async def load(self, reader: OrgScope) -> Whole:
         return (await self._seen(reader)).whole

@@ -20,7 +20,8 @@ from tests.usage.journals import NOON_US
 async def rooms_of(org: Org, owner: Person) -> dict[str, str]:
     """Room -> the id of one that the org has."""
     service = await owner.get_done("GET", "/services/zebra-pricing")
-    return {"service": service["id"]}
+    dashboard = await owner.get_done("POST", "/dashboards", {"name": "zebra-board", "shared": "org"})
+    return {"service": service["id"], "dashboard": dashboard["id"]}
 
 
 async def settle(deps: Deps, served: Served, zebra: Org, owner: Person) -> None:

@@ -1,10 +1,13 @@
 """Rooms: who may be in one, how a state is shared in it, and what is said to those who must leave."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
+from portico.domains.dashboards.model import DashboardDraft
+from portico.domains.dashboards.service import create_dashboard, delete_dashboard, update_dashboard
 from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.routing.model import BreakerReport
@@ -174,7 +177,8 @@ async def test_a_room_that_is_deleted_is_left_by_all(deps: Deps) -> None:
 
 
 @pytest.mark.req("HY13", "SC8", "SS2")
-async def test_who_loses_their_place_in_a_room_leaves_it_and_others_stay(deps: Deps) -> None:
+@pytest.mark.parametrize("nudged", ["snapshot", "boards"])
+async def test_who_loses_their_place_in_a_room_leaves_it_and_others_stay(deps: Deps, nudged: str) -> None:
     ann, bob = await writers(deps)
     boards = Boards(deps)
     board = boards.add("b", ann, title="One")
@@ -186,7 +190,7 @@ async def test_who_loses_their_place_in_a_room_leaves_it_and_others_stay(deps: D
         for client in (one, two):
             await client.subscribe("board:b", tab=TAB)
         board.hidden_from.add(bob.scope.actor.id)
-        deps.bus.nudge("snapshot")
+        deps.bus.nudge(nudged)
         assert await two.receive() == {"type": "left", "topic": "board:b", "why": "forbidden"}
         assert (await one.change("board:b", TAB, 0, title="Two"))["type"] == "patched"
         assert await two.is_silent(0.2)
@@ -221,8 +225,10 @@ async def test_a_service_has_a_room_of_its_calls_and_breakers(deps: Deps) -> Non
     other = await hub.create_service(system, hub.ServiceDraft("pricing", "http", URL), deps)
     room = f"service:{mine.id}"
 
+    moments = itertools.count(NOON_US)
+
     def used(service: hub.Service) -> Any:
-        return call(org_id=org_id, service_id=service.id, service=service.name)
+        return call(org_id=org_id, service_id=service.id, service=service.name, at_us=next(moments))
 
     def broken(service: hub.Service) -> BreakerReport:
         return BreakerReport(service.endpoints[0].id, service.id, org_id, "open", "6 of 10", NOON_US, None)
@@ -340,3 +346,32 @@ async def test_a_patch_needs_its_room_its_permission_its_tab_and_sense(deps: Dep
         for topic in ("board", "board:", "board:none", "calls:1", "service:../x"):
             assert (await client.subscribe(topic))["type"] == "error", topic
         assert boards.kept["b"].version == 0
+
+
+@pytest.mark.req("HY9", "HY10", "SC8", "SS32")
+async def test_a_dashboard_is_a_room_until_it_is_taken_back(deps: Deps) -> None:
+    ann, bob = await writers(deps)
+    made = await create_dashboard(ann.scope, DashboardDraft("Ops", shared="org"), deps)
+    room = f"dashboard:{made.id}"
+    async with serve(deps) as served, served.greeted(ann) as one, served.greeted(bob) as two:
+        whole = await one.subscribe(room, tab=TAB)
+        assert (whole["type"], whole["version"]) == ("state", made.version)
+        assert await two.subscribe(room, tab=OTHER_TAB) == whole
+        change = {"op": "add", "path": "/view/note", "value": {"text": "hello"}}
+        ask = {"type": "patch", "topic": room, "tab": TAB, "version": made.version, "ref": 3}
+        await one.send(**ask, patch=[change])
+        assert (await one.receive())["type"] == "patched"
+        assert (await two.receive())["patch"] == [change]
+        await one.send(**ask, patch=[change])
+        conflict = await one.receive()
+        assert (conflict["type"], conflict["version"]) == ("conflict", made.version + 1)
+        assert conflict["state"]["view"] == {"note": {"text": "hello"}}
+        for refused in ({"op": "move", "path": "/view/a"}, {"op": "add", "path": "/secrets", "value": 1}):
+            await one.send(**{**ask, "version": made.version + 1}, patch=[refused])
+            frame = await one.receive()
+            assert (frame["type"], frame["code"], frame["ref"]) == ("error", "INVALID_INPUT", 3)
+        await update_dashboard(ann.scope, made.id, {"shared": "private"}, deps)
+        assert await two.receive() == {"type": "left", "topic": room, "why": "forbidden"}
+        assert (await two.subscribe(room))["code"] == NO_ROOM
+        await delete_dashboard(ann.scope, made.id, deps)
+        assert await one.receive() == {"type": "left", "topic": room, "why": "gone"}

@@ -1,6 +1,6 @@
 """Rooms that hold a state: it is sent whole once, then as patches, to every seat but the tab that made them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +39,10 @@ class Applied:
 class StateSource(Protocol):
     """A stored state; each call raises NotFound when it is gone or this reader may not see it."""
 
+    async def audience(self, reader: OrgScope) -> Callable[[OrgScope], bool]:
+        """Who of the same org and scope may see it now."""
+        ...
+
     async def load(self, reader: OrgScope) -> Whole: ...
 
     async def since(self, reader: OrgScope, version: int) -> list[Step] | None:
@@ -64,18 +68,26 @@ class StatePump(Pump):
         self._last_whole: tuple[str, Packet] | None = None
 
     async def advance(self) -> None:
+        refused: list[Seat] = []
         while self.seats:
             seat = next(iter(self.seats))
             try:
                 await self._advance_for(seat.identity.scope)
+                break
             except NotFound:
                 # Gone, or no longer this reader's to see; whoever is left asks for themselves.
-                seat.turn_out(self.topic, "gone")
-            else:
-                return
-        self._version = self._last_whole = None
+                seat.leave(self.topic)
+                refused.append(seat)
+        else:
+            self._version = self._last_whole = None
+        for seat in refused:
+            seat.say(frames.left(self.topic, "forbidden" if self.seats else "gone"))
 
     async def _advance_for(self, reader: OrgScope) -> None:
+        may_see = await self._source.audience(reader)
+        for seat in tuple(self.seats):
+            if not may_see(seat.identity.scope):
+                seat.turn_out(self.topic, "forbidden")
         steps = None if self._version is None else await self._source.since(reader, self._version)
         if steps is None:
             self._version, whole = await self._load(reader)

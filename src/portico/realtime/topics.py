@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from portico.domains.hub import public as hub
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
+from portico.realtime.dashboards import DashboardState, sees_dashboard
 from portico.realtime.pumps import Pump, RowPump, ServicePump, ValuePump
 from portico.realtime.sources import Alerts, BreakerReadings, Breakers, CallRows, EventRows, ServiceCalls, Stats
+from portico.realtime.states import StatePump
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,13 @@ _KINDS = (
             it.topic, ServiceCalls(it.deps, it.scope, it.about), Breakers(it.deps, it.scope, it.readings, it.about)
         ),
         member=_sees_service,
+    ),
+    Kind(
+        "dashboard",
+        "dashboards.read",
+        lambda it: StatePump(it.topic, ("dashboards",), DashboardState(it.deps, it.about)),
+        member=sees_dashboard,
+        changes="dashboards.manage",
     ),
 )
 TOPICS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}

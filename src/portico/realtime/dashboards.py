@@ -1,0 +1,45 @@
+"""A dashboard's state as a room serves it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portico.domains.dashboards import public as dashboards
+from portico.kernel.errors import NotFound
+from portico.kernel.scope import OrgScope
+from portico.platform.deps import Deps
+from portico.realtime.frames import Patch
+from portico.realtime.states import Applied, Step, Whole
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardState:
+    deps: Deps
+    dashboard_id: str
+
+    async def audience(self, reader: OrgScope) -> Callable[[OrgScope], bool]:
+        found = await dashboards.find_dashboard(reader, self.dashboard_id, self.deps)
+        return lambda other: found.shared == "org" or found.owned_by(other)
+
+    async def load(self, reader: OrgScope) -> Whole:
+        found = await dashboards.load_state(reader, self.dashboard_id, self.deps)
+        return Whole(found.version, found.state, found.checksum)
+
+    async def since(self, reader: OrgScope, version: int) -> list[Step] | None:
+        found = await dashboards.changes_since(reader, self.dashboard_id, version, self.deps)
+        return None if found is None else [Step(each.version, each.patch, each.tab, each.actor) for each in found]
+
+    async def apply(self, writer: OrgScope, ask: Patch) -> Applied | Whole:
+        outcome = await dashboards.apply_patch(
+            writer, self.dashboard_id, tab=ask.tab, version=ask.version, patch=ask.patch, deps=self.deps
+        )
+        if isinstance(outcome, dashboards.Applied):
+            return Applied(outcome.version, outcome.checksum)
+        return Whole(outcome.version, outcome.state, outcome.checksum)
+
+
+async def sees_dashboard(deps: Deps, scope: OrgScope, dashboard_id: str) -> bool:
+    try:
+        await dashboards.find_dashboard(scope, dashboard_id, deps)
+    except NotFound:
+        return False
+    return True

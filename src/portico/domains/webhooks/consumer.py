@@ -1,0 +1,78 @@
+"""Follows the log and makes the deliveries, in the transaction that moves its cursor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from portico.domains.events import public as events
+from portico.domains.webhooks import queue_store, store
+from portico.domains.webhooks.filters import body_of, wants
+from portico.domains.webhooks.model import MAX_PENDING, Delivery, Webhook, delivery_id, lane_of
+from portico.kernel.ids import WebhookId
+from portico.kernel.scope import OrgScope
+from portico.platform.db import Tx
+
+QUEUE_FULL = f"E9702 not sent: {MAX_PENDING:,} deliveries were already waiting for this endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDeliveries:
+    """One delivery for each active endpoint that wants an event; an event consumed again is sent again, under the same id."""
+
+    name: str = "webhooks"
+    begins: Literal["newest", "oldest"] = "newest"
+
+    def wants(self, event: events.Event) -> bool:
+        # Who listens to what is known to the database alone.
+        return True
+
+    async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
+        listening = [each.id for each in await store.active_webhooks(tx, scope, event.scope) if wants(each, event)]
+        if listening:
+            await queue_events(tx, scope, listening, [event], tx.clock.now())
+
+
+async def queue_events(
+    tx: Tx, scope: OrgScope, webhook_ids: Sequence[WebhookId], wanted: Sequence[events.Event], at: datetime
+) -> int:
+    """Queue these events for these endpoints, as far as they are active; how many deliveries were queued."""
+    queued = 0
+    for held in await queue_store.hold_webhooks(tx, scope, webhook_ids):
+        if held.deleted or held.webhook.status != "active":
+            continue
+        pending = held.queue.pending
+        for event in wanted:
+            delivery = delivery_for(held.webhook, event, at)
+            if pending >= MAX_PENDING:
+                delivery = replace(delivery, state="dead", finished_at=at, last_error=QUEUE_FULL)
+            added = await queue_store.enqueue(tx, scope, delivery, body_of(event), at)
+            pending += added and delivery.state == "pending"
+        await queue_store.settle(tx, scope, held, replace(held.queue, pending=pending), at)
+        queued += pending - held.queue.pending
+    tx.nudge("deliveries")
+    return queued
+
+
+def delivery_for(webhook: Webhook, event: events.Event, at: datetime) -> Delivery:
+    return Delivery(
+        id=delivery_id(webhook.id, event.id),
+        org_id=webhook.org_id,
+        scope=webhook.scope,
+        webhook_id=webhook.id,
+        event_id=event.id,
+        kind=events.unversioned(event.kind),
+        subject=event.subject,
+        lane=lane_of(event.subject),
+        seq=event.seq,
+        origin="event",
+        edited=False,
+        state="pending",
+        attempts=0,
+        attempts_before=0,
+        next_at=None,
+        created_at=at,
+        finished_at=None,
+        last_status=None,
+        last_error=None,
+    )

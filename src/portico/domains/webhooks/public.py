@@ -1,0 +1,17 @@
+"""What others may ask of webhooks."""
+
+from portico.domains.webhooks.consumer import QueueDeliveries
+from portico.domains.webhooks.deliveries import purge_deliveries
+from portico.domains.webhooks.numbers import DeliveryNumbers
+from portico.domains.webhooks.sender import DeliverStatus, Sender
+from portico.domains.webhooks.signing import SignatureRefused, verify
+
+__all__ = [
+    "DeliverStatus",
+    "DeliveryNumbers",
+    "QueueDeliveries",
+    "Sender",
+    "SignatureRefused",
+    "purge_deliveries",
+    "verify",
+]

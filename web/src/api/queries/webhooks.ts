@@ -54,6 +54,7 @@ export interface Delivery {
   event_id: string;
   kind: string;
   subject: string;
+  origin: "event" | "test" | "edit";
   state: DeliveryState;
   attempts: number;
   next_at: string | null;
@@ -80,6 +81,7 @@ export type DeliveryDetail = Omit<Delivery, "attempts"> & {
 };
 
 export interface WebhookTest {
+  delivery_id: string;
   sample: boolean;
   request: { url: string; headers: { name: string; value: string }[]; body: string };
   status: number | null;
@@ -91,7 +93,18 @@ export interface WebhookTest {
 export interface WebhookReplay {
   dry_run: boolean;
   events: number;
+  new: number;
+  again: number;
+  waiting: number;
   replayed: number;
+  more_from: string | null;
+}
+
+export interface WebhookReplayAsk {
+  since: string;
+  until?: string;
+  which: "all" | "failed" | "missing";
+  dry_run: boolean;
 }
 
 const at = (id: string) => `/webhooks/${encodeURIComponent(id)}`;
@@ -134,8 +147,7 @@ export const testWebhook = (id: string) =>
   mutationOptions({ mutationFn: () => client.post<WebhookTest>(`${at(id)}/test`), meta: { stale } });
 export const replayWebhook = (id: string) =>
   mutationOptions({
-    mutationFn: (ask: { since: string; until?: string; kinds?: string[]; dry_run: boolean }) =>
-      client.post<WebhookReplay>(`${at(id)}/replay`, ask),
+    mutationFn: (ask: WebhookReplayAsk) => client.post<WebhookReplay>(`${at(id)}/replay`, ask),
     meta: { stale },
   });
 

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { consumerList, type EventConsumer } from "../../api/queries/events";
 import { useFilters } from "../../parts/filters";
-import { count, counted, seconds } from "../../parts/format";
+import { count, seconds } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
 import { type Column, Table } from "../../parts/table";
 import { Empty, Loaded } from "../../parts/trouble";
@@ -34,11 +34,18 @@ function columnsFor(replay: (consumer: string) => void): Column<EventConsumer>[]
       },
     },
     {
-      name: "Behind",
+      name: "Events behind",
       right: true,
       nowrap: true,
       cell: (it) =>
-        it.lag === 0 ? <span className="dim">0</span> : `${counted(it.lag, "event")}, ${seconds(it.lag_s)}`,
+        it.lag === 0 ? (
+          <span className="dim">0</span>
+        ) : (
+          <>
+            {count(it.lag)}
+            <span className="hide-s">, {seconds(it.lag_s)}</span>
+          </>
+        ),
     },
     { name: "Waiting for a retry", right: true, hide: "s", cell: (it) => count(it.waiting) },
     {

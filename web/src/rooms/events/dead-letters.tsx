@@ -27,6 +27,7 @@ function columnsFor(open: (id: string) => void): Column<DeadLetter>[] {
     { name: "Died", nowrap: true, cell: (letter) => <Ago at={letter.died_at} /> },
     {
       name: "Event",
+      wide: true,
       cell: (letter) => (
         <span className="row" style={{ gap: 6 }}>
           <button type="button" className="plain-button mono" data-open onClick={() => open(letter.id)}>
@@ -36,7 +37,12 @@ function columnsFor(open: (id: string) => void): Column<DeadLetter>[] {
         </span>
       ),
     },
-    { name: "About", hide: "l", cell: (letter) => <span className="mono dim break">{letter.event.subject}</span> },
+    {
+      name: "About",
+      hide: "l",
+      wide: true,
+      cell: (letter) => <span className="mono dim break">{letter.event.subject}</span>,
+    },
     { name: "Consumer", nowrap: true, hide: "s", cell: (letter) => letter.consumer },
     { name: "What went wrong", line: true, cell: (letter) => <span className="break">{letter.error}</span> },
     { name: "Tries", right: true, hide: "m", cell: (letter) => letter.attempts },

@@ -28,6 +28,7 @@ function columnsFor(open: (id: string) => void): Column<OrgEvent>[] {
     { name: "When", nowrap: true, cell: (event) => <Ago at={event.at} /> },
     {
       name: "What happened",
+      wide: true,
       cell: (event) => (
         <button type="button" className="plain-button mono" data-open onClick={() => open(event.id)}>
           <Parts of={bare(event.kind)} />
@@ -46,7 +47,7 @@ function columnsFor(open: (id: string) => void): Column<OrgEvent>[] {
       ),
     },
     { name: "Category", hide: "m", nowrap: true, cell: (event) => <CategoryPill category={event.category} /> },
-    { name: "Who", cell: (event) => <span className="break">{event.actor.name || event.actor.kind}</span> },
+    { name: "Who", wide: true, cell: (event) => <span className="break">{event.actor.name || event.actor.kind}</span> },
     { name: "Position", right: true, hide: "l", cell: (event) => <span className="mono dim">{event.seq}</span> },
   ];
 }

@@ -8,19 +8,20 @@ import { Empty, Trouble } from "../../parts/trouble";
 import { Ago, Parts, Pill } from "../../parts/words";
 import { bare } from "../events/kinds";
 import { DeliverySheet } from "./delivery-sheet";
-import { DeliveryPill } from "./words";
+import { DeliveryPill, NextTry, originWords } from "./words";
 
 function columnsFor(open: (id: string) => void): Column<Delivery>[] {
   return [
     { name: "When", nowrap: true, cell: (it) => <Ago at={it.created_at} /> },
     {
       name: "Event",
+      wide: true,
       cell: (it) => (
         <span className="row" style={{ gap: 6 }}>
           <button type="button" className="plain-button mono" data-open onClick={() => open(it.id)}>
             <Parts of={bare(it.kind)} />
           </button>
-          {it.edited && <Pill tone="accent">edited</Pill>}
+          {it.origin !== "event" && <Pill tone="accent">{originWords[it.origin]}</Pill>}
         </span>
       ),
     },
@@ -39,8 +40,7 @@ function columnsFor(open: (id: string) => void): Column<Delivery>[] {
       right: true,
       nowrap: true,
       hide: "l",
-      cell: (it) =>
-        it.state === "pending" ? <Ago at={it.next_at} never="in its turn" /> : <span className="dim">–</span>,
+      cell: (it) => <NextTry of={it} />,
     },
   ];
 }

@@ -20,7 +20,7 @@ import { Lines, Loaded, Trouble } from "../../parts/trouble";
 import { Ago, Pill } from "../../parts/words";
 import { bare } from "../events/kinds";
 import { layOut } from "./actions";
-import { DeliveryPill } from "./words";
+import { DeliveryPill, NextTry, originWords } from "./words";
 
 const isTaken = (attempt: Attempt) => attempt.error === null && attempt.status !== null;
 
@@ -102,7 +102,7 @@ function Detail({ of, mayManage, onOpen }: DetailProps) {
     <>
       <div className="row">
         <DeliveryPill state={of.state} tries={of.attempts.length} />
-        {of.edited && <Pill tone="accent">edited</Pill>}
+        {of.origin !== "event" && <Pill tone="accent">{originWords[of.origin]}</Pill>}
         {mayManage && (
           <>
             <Button onClick={() => again.mutate(undefined)} disabled={again.isPending || of.state === "pending"}>
@@ -118,7 +118,7 @@ function Detail({ of, mayManage, onOpen }: DetailProps) {
           ["About", <CopyId key="subject" id={of.subject} />],
           ["Made", exact(of.created_at)],
           ...(of.state === "pending"
-            ? ([["Next try", <Ago key="next" at={of.next_at} never="in its turn" />]] as [string, React.ReactNode][])
+            ? ([["Next try", <NextTry key="next" of={of} />]] as [string, React.ReactNode][])
             : []),
           [
             "Event",

@@ -11,14 +11,13 @@ import {
   webhookDetail,
 } from "../../api/queries/webhooks";
 import { useMay } from "../../api/session";
-import { CopyId } from "../../parts/copy";
 import { useFilters } from "../../parts/filters";
 import { count, exact, seconds } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
 import { TabLinks } from "../../parts/tabs";
 import { say } from "../../parts/toasts";
 import { Loaded } from "../../parts/trouble";
-import { Ago } from "../../parts/words";
+import { Ago, Parts } from "../../parts/words";
 import { Delete, Edit, Rotate, Test } from "./actions";
 import { Deliveries } from "./deliveries";
 import { Kinds } from "./list";
@@ -32,12 +31,12 @@ type Over = "edit" | "rotate" | "delete" | "test" | "replay" | null;
 function Actions({ of, onOver }: { of: Webhook; onOver: (over: Over) => void }) {
   const pause = useMutation({
     ...pauseWebhook(of.id),
-    onSuccess: () => say(`${of.name} is paused; what happens meanwhile waits.`),
+    onSuccess: () => say(`${of.name} is paused. What it misses can be replayed later.`),
     onError: (error) => say(`Could not pause ${of.name}: ${error.message}`, "bad"),
   });
   const resume = useMutation({
     ...resumeWebhook(of.id),
-    onSuccess: () => say(`${of.name} gets events again.`),
+    onSuccess: () => say(`${of.name} gets events again. Replay what it missed, if it needs that.`),
     onError: (error) => say(`Could not resume ${of.name}: ${error.message}`, "bad"),
   });
   return (
@@ -72,7 +71,9 @@ function About({ of }: { of: Webhook }) {
     <div className="tiles">
       <Card label="Endpoint">
         <div className="dim">Endpoint</div>
-        <CopyId id={of.url} />
+        <div className="mono">
+          <Parts of={of.url} />
+        </div>
         {of.description && <div className="break">{of.description}</div>}
         <div className="dim">
           {of.headers.length > 0 && `with ${of.headers.map((it) => it.name).join(", ")} · `}
@@ -119,11 +120,17 @@ function Warnings({ of, mayManage }: { of: Webhook; mayManage: boolean }) {
     return (
       <p className="notice bad">
         Nothing is sent: {of.disabled_reason || "this webhook was disabled"}.
-        {mayManage && " Mend the endpoint, test it, then resume: what is due is sent then."}
+        {mayManage && " Mend the endpoint, test it, resume, then replay what it missed."}
       </p>
     );
   }
-  if (of.status === "paused") return <p className="notice warn">Nothing is sent while this webhook is paused.</p>;
+  if (of.status === "paused")
+    return (
+      <p className="notice warn">
+        Nothing is sent or queued while this webhook is paused.
+        {mayManage && " After it is resumed, replay what it missed."}
+      </p>
+    );
   const { last_error: error, last_failure_at: failure, last_success_at: success } = of.health;
   const failing = error && failure && (!success || Date.parse(failure) > Date.parse(success));
   if (!failing) return null;

@@ -16,7 +16,7 @@ function Services({ form }: { form: Form }) {
   const { services } = form.values;
   if (known.length === 0 && services.length === 0) return null;
   const rows = [
-    ...known.map(({ id, name }) => ({ id, name })),
+    ...known.filter((it) => it.kind !== "builtin" || services.includes(it.id)).map(({ id, name }) => ({ id, name })),
     ...services.filter((id) => !known.some((it) => it.id === id)).map((id) => ({ id, name: id })),
   ];
   const toggle = (id: string, on: boolean) =>
@@ -105,12 +105,11 @@ export function WebhookFields({ form }: { form: Form }) {
   return (
     <>
       <div className="form-grid">
-        <TextField label="Name" autoFocus required {...form.text("name", "Such as Shop backend")} />
+        <TextField label="Name" autoFocus {...form.text("name", "Such as Shop backend")} />
         <TextField label="What it is for" {...form.text("description")} />
         <TextField
           className="all"
           label="Address"
-          required
           {...form.text("url", "Portico posts to it; answer with any 2xx within 10 s")}
         />
       </div>

@@ -1,14 +1,16 @@
+import MenuItem from "@mui/material/MenuItem";
 import TextField from "@mui/material/TextField";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { replayWebhook, type Webhook, type WebhookReplay } from "../../api/queries/webhooks";
+import { replayWebhook, type Webhook, type WebhookReplay, type WebhookReplayAsk } from "../../api/queries/webhooks";
 import { FormDialog } from "../../parts/ask";
 import { useForm } from "../../parts/form";
-import { counted } from "../../parts/format";
+import { count, counted, exact } from "../../parts/format";
 import { say } from "../../parts/toasts";
 import { localOf } from "../events/replay";
 
 interface Values {
+  which: WebhookReplayAsk["which"];
   since: string;
   until: string;
 }
@@ -16,20 +18,45 @@ interface Values {
 const dayMs = 86_400_000;
 const iso = (local: string) => new Date(local).toISOString();
 
+const choices = [
+  { value: "missing", name: "what was never queued, such as while it was paused" },
+  { value: "failed", name: "what it did not take" },
+  { value: "all", name: "everything, also what it took" },
+] as const;
+
+function Found({ found, due, url }: { found: WebhookReplay; due: number; url: string }) {
+  return (
+    <div className={due > 0 ? "notice warn" : "notice"}>
+      <p>
+        {due > 0 ? (
+          <>
+            This would send <strong>{counted(due, "event")}</strong> to <span className="break">{url}</span>:{" "}
+            {count(found.new)} for the first time, {count(found.again)} once more.
+          </>
+        ) : (
+          "No event of that time fits. Nothing would be sent."
+        )}
+      </p>
+      {found.waiting > 0 && <p>{counted(found.waiting, "delivery", "deliveries")} wait already and are left alone.</p>}
+      {found.more_from && <p>It stops before {exact(found.more_from)}; replay the rest from there.</p>}
+    </div>
+  );
+}
+
 /** Sends the events of a time once more: first how many, then the button that does it. */
 export function ReplayRange({ of, onClose }: { of: Webhook; onClose: () => void }) {
   const form = useForm<Values>(
-    { since: localOf(new Date(Date.now() - dayMs).toISOString()), until: "" },
+    { which: "missing", since: localOf(new Date(Date.now() - dayMs).toISOString()), until: "" },
     ({ since, until }) => ({
       since: since ? undefined : "From when on?",
       until: until && until <= since ? "The end must come after the start" : undefined,
     }),
   );
-  const { since, until } = form.values;
-  const asked = `${since} ${until}`;
+  const { which, since, until } = form.values;
+  const asked = `${which} ${since} ${until}`;
   const [found, setFound] = useState<{ for: string; replay: WebhookReplay } | null>(null);
   const current = found?.for === asked ? found.replay : null;
-  const ready = current !== null && current.events > 0;
+  const due = current ? current.new + current.again : 0;
   const replay = useMutation({
     ...replayWebhook(of.id),
     onSuccess: (answer) => {
@@ -39,21 +66,29 @@ export function ReplayRange({ of, onClose }: { of: Webhook; onClose: () => void 
     },
     onError: form.takeRefusal,
   });
-  const send = () => replay.mutate({ since: iso(since), ...(until && { until: iso(until) }), dry_run: !ready });
+  const send = () =>
+    replay.mutate({ which, since: iso(since), ...(until && { until: iso(until) }), dry_run: due === 0 });
   return (
     <FormDialog
       title={`Replay events to ${of.name}`}
-      verb={ready ? `Send ${counted(current.events, "event")}` : "See how many"}
+      verb={due > 0 ? `Send ${counted(due, "event")}` : "See how many"}
       busy={replay.isPending}
       error={replay.error}
       onClose={onClose}
       onSubmit={() => form.attempt(send)}
     >
       <p>
-        The events of this time that it gets are sent once more, oldest first. Each delivery keeps its id, so that your
+        Events of this time that it gets are sent, oldest first. What was sent before keeps its id, so that your
         endpoint can tell what it already has.
       </p>
-      <div className="form-grid" style={{ paddingTop: 6 }}>
+      <TextField select label="Which events" {...form.text("which")}>
+        {choices.map(({ value, name }) => (
+          <MenuItem key={value} value={value}>
+            {name}
+          </MenuItem>
+        ))}
+      </TextField>
+      <div className="form-grid">
         <TextField
           label="From"
           type="datetime-local"
@@ -67,15 +102,7 @@ export function ReplayRange({ of, onClose }: { of: Webhook; onClose: () => void 
           {...form.text("until", "Empty: until now")}
         />
       </div>
-      <div role="status">
-        {current && (
-          <p className={ready ? "notice warn" : "notice"}>
-            {ready
-              ? `This would send ${counted(current.events, "event")} to ${of.url}.`
-              : "No event of that time fits what it gets. Nothing would be sent."}
-          </p>
-        )}
-      </div>
+      <div role="status">{current && <Found found={current} due={due} url={of.url} />}</div>
     </FormDialog>
   );
 }

@@ -1,5 +1,6 @@
 import type { Delivery, DeliveryState, Webhook } from "../../api/queries/webhooks";
-import { Pill, type Tone } from "../../parts/words";
+import { useNow } from "../../parts/now";
+import { Ago, Pill, type Tone } from "../../parts/words";
 
 export interface Words {
   text: string;
@@ -36,4 +37,14 @@ export function deliveryWords(delivery: Pick<Delivery, "state"> & { tries: numbe
 export function DeliveryPill({ state, tries }: { state: DeliveryState; tries: number }) {
   const { text, tone } = deliveryWords({ state, tries });
   return <Pill tone={tone}>{text}</Pill>;
+}
+
+export const originWords: Record<Delivery["origin"], string> = { event: "event", test: "test", edit: "edited" };
+
+/** A delivery behind another one about the same thing has no time of its own yet. */
+export function NextTry({ of }: { of: Pick<Delivery, "state" | "next_at"> }) {
+  const now = useNow();
+  if (of.state !== "pending") return <span className="dim">–</span>;
+  if (of.next_at && Date.parse(of.next_at) <= now) return <>now</>;
+  return <Ago at={of.next_at} never="in its turn" />;
 }

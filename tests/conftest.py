@@ -154,8 +154,10 @@ def app(deps: Deps) -> FastAPI:
     """The whole management door, in this process."""
     # Imported here, so that the tests of one domain run while another does not even import.
     from portico.api.app import create_app
+    from portico.domains.consumers.public import Following
+    from portico.jobs.plan import consumers
 
-    return create_app(deps)
+    return create_app(deps, following=Following(tuple(consumers(deps))))
 
 
 @pytest.fixture

@@ -13,11 +13,13 @@ import uvicorn
 import uvloop
 
 from portico.api.app import create_app
+from portico.domains.consumers import public as consumers
 from portico.domains.routing import public as routing
 from portico.domains.routing.feed import GatewayFeed
 from portico.domains.routing.model import Hello, Snapshot
 from portico.domains.usage import public as usage
 from portico.jobs.driver import Activity, run_reconcilers
+from portico.jobs.plan import consumers as followers
 from portico.jobs.plan import plan
 from portico.platform import schema
 from portico.platform.crypto import MasterKeyInvalid
@@ -54,7 +56,8 @@ async def _run(loaded: Loaded) -> None:
         await _bring_database_up_to_date(deps)
         feed = _gateway_feed(deps)
         activity, realtime = Activity(), Realtime(deps, feed, _socket_terms(settings.realtime))
-        app = create_app(deps, feed, loaded, activity)
+        following = consumers.Following(tuple(followers(deps)))
+        app = create_app(deps, feed, loaded, activity, following)
         app.router.routes.extend(realtime.routes)
         server = _api_server(app, settings)
         loop = asyncio.get_running_loop()
@@ -64,7 +67,7 @@ async def _run(loaded: Loaded) -> None:
             background = [
                 tasks.create_task(feed.serve()),
                 tasks.create_task(realtime.run()),
-                tasks.create_task(run_reconcilers(plan(deps, feed), deps.bus, activity)),
+                tasks.create_task(run_reconcilers(plan(deps, feed, following), deps.bus, activity)),
             ]
             log.info("control.listening", socket=str(settings.run_dir / "control.sock"))
             await server.serve()

@@ -25,6 +25,7 @@ from portico.api.parameters import KnownParameters, RoutePaths
 from portico.api.refused import RefusalTrail
 from portico.api.routers import domain_routers
 from portico.api.web_client import WebClient
+from portico.domains.consumers import public as consumers
 from portico.platform.deps import Deps
 from portico.platform.settings import Loaded
 from portico.platform.slow_statements import watch_statements
@@ -32,13 +33,18 @@ from portico.platform.telemetry import Metrics
 
 
 def create_app(
-    deps: Deps, feed: GatewayReports | None = None, loaded: Loaded | None = None, jobs: JobReports | None = None
+    deps: Deps,
+    feed: GatewayReports | None = None,
+    loaded: Loaded | None = None,
+    jobs: JobReports | None = None,
+    following: consumers.Following | None = None,
 ) -> FastAPI:
     """The ASGI application of the management door.
 
-    feed     the gateways' reports; None in a process that has none
-    loaded   the settings as they were loaded, for GET /settings; read anew when absent
-    jobs     what became of the reconcilers; None in a process that runs none
+    feed        the gateways' reports; None in a process that has none
+    loaded      the settings as they were loaded, for GET /settings; read anew when absent
+    jobs        what became of the reconcilers; None in a process that runs none
+    following   the consumers of the log, and how they stand; None in a process that runs none
     """
     app = FastAPI(
         title="Portico",
@@ -58,6 +64,8 @@ def create_app(
     )
     _fill_state(app, deps, feed, loaded)
     app.state.jobs = jobs
+    app.state.following = following or consumers.Following()
+    app.state.metrics.watch_consumers(lambda: app.state.following.readings)
     _mount(app)
     app.state.paths = RoutePaths(app)
     _wrap(app, deps)

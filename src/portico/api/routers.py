@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from portico.domains.audit.routes import router as audit
+from portico.domains.consumers.routes import router as consumers
 from portico.domains.dashboards.routes import router as dashboards
 from portico.domains.events.routes import router as events
 from portico.domains.hub.routes import router as hub
@@ -13,4 +14,4 @@ from portico.domains.vault.routes import router as vault
 
 
 def domain_routers() -> tuple[APIRouter, ...]:
-    return (*tenancy, hub, limits, vault, usage, events, dashboards, audit)
+    return (*tenancy, hub, limits, vault, usage, events, consumers, dashboards, audit)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from portico.domains.audit import public as audit
+from portico.domains.consumers import public as followers
 from portico.domains.dashboards import public as dashboards
 from portico.domains.events import public as events
 from portico.domains.hub import public as hub
@@ -12,6 +13,7 @@ from portico.domains.routing import public as routing
 from portico.domains.routing.model import Snapshot
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import public as usage
+from portico.jobs.consume import ConsumeEvents
 from portico.jobs.driver import Reconciler
 from portico.platform.deps import Deps
 
@@ -92,7 +94,8 @@ class PurgeOld:
         scope, deps = tenancy.platform_scope(), self.deps
         removed = {
             "calls": await usage.purge_calls(scope, deps),
-            "events": await events.purge_events(scope, deps),
+            "events": await events.purge_events(scope, deps, await followers.unread_positions(scope, deps)),
+            "dead letters": await followers.purge_dead_letters(scope, deps),
             "audit entries": await audit.purge_audit(scope, deps),
             "sign-ins and tickets": await tenancy.purge_expired(scope, deps),
             "budget windows": await limits.forget_old_windows(scope, deps),
@@ -101,8 +104,17 @@ class PurgeOld:
         return ", ".join(f"{count} {kind}" for kind, count in removed.items())
 
 
-def plan(deps: Deps, feed: SnapshotFeed) -> list[Reconciler]:
+def consumers(deps: Deps) -> list[events.Consumer]:
+    """The one list of who follows the log."""
     return [
+        followers.EventCounts(),
+    ]
+
+
+def plan(deps: Deps, feed: SnapshotFeed, following: followers.Following | None = None) -> list[Reconciler]:
+    """`following` is shared with the door, which tells people and Prometheus how the consumers stand."""
+    return [
+        ConsumeEvents(deps, following or followers.Following(tuple(consumers(deps)))),
         CompileSnapshot(deps, feed),
         FoldJournals(deps),
         CheckHealth(deps),

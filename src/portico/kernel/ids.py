@@ -22,6 +22,7 @@ BudgetId = NewType("BudgetId", str)
 LimitId = NewType("LimitId", str)
 SecretId = NewType("SecretId", str)
 EventId = NewType("EventId", str)
+DeadLetterId = NewType("DeadLetterId", str)
 AuditId = NewType("AuditId", str)
 SignInId = NewType("SignInId", str)
 WebhookId = NewType("WebhookId", str)
@@ -44,6 +45,7 @@ _PREFIX = {
     "LimitId": "lim",
     "SecretId": "sec",
     "EventId": "evt",
+    "DeadLetterId": "dlt",
     "AuditId": "aud",
     "SignInId": "sin",
     "WebhookId": "whk",

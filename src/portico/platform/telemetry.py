@@ -121,9 +121,38 @@ class Metrics:
     def watch_cache(self, cache: ReadCache) -> None:
         self.registry.register(_CacheNumbers(cache))
 
+    def watch_consumers(self, read: Callable[[], Mapping[str, tuple[int, float, int, int]]]) -> None:
+        """By consumer: events behind, seconds behind, events waiting, dead letters."""
+        self.registry.register(_ConsumerNumbers(read))
+
     def watch_gateways(self, read: Callable[[], Iterable[tuple[str, Mapping[str, float]]]]) -> None:
         """Export the counters that the gateways report, as `portico_gateway_*` with the gateway's id."""
         self.registry.register(_GatewayNumbers(read))
+
+
+class _ConsumerNumbers(Collector):
+    """How far each consumer of the events is behind, and what it could not take."""
+
+    _TOLD = (
+        ("portico_consumer_lag_events", "Events that a consumer has not read yet, over all orgs."),
+        ("portico_consumer_lag_seconds", "Age of the oldest event that a consumer has not read yet."),
+        ("portico_consumer_waiting_events", "Events parked for another try, and those that wait behind them."),
+        ("portico_consumer_dead_letters", "Events that a consumer could not take."),
+    )
+
+    def __init__(self, read: Callable[[], Mapping[str, tuple[int, float, int, int]]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        readings = self._read()
+        for place, (name, meaning) in enumerate(self._TOLD):
+            family = Metric(name, meaning, "gauge")
+            for consumer, numbers in readings.items():
+                family.add_sample(name, {"consumer": consumer}, numbers[place])
+            yield family
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())
 
 
 class _CacheNumbers(Collector):

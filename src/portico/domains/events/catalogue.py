@@ -155,6 +155,17 @@ def declared_kind(kind: str, payload: Mapping[str, object]) -> Kind:
     return declared
 
 
+def payload_problem(kind: str, payload: Mapping[str, object]) -> str | None:
+    """Why a payload cannot stand in for a recorded one, in words; a kind that is not the house's has no fixed shape."""
+    if kind not in _catalogue:
+        return None
+    try:
+        declared_kind(kind, payload)
+    except UndeclaredEvent as error:
+        return str(error)
+    return None
+
+
 def category_and_subject(kind: str, payload: Mapping[str, object]) -> tuple[Category, str]:
     """What the catalogue would say of an event that was recorded before the log kept it."""
     declared = _catalogue.get(kind)

@@ -11,6 +11,7 @@ from portico.domains.events.catalogue import (
     matches,
     matches_any,
     nouns,
+    payload_problem,
     unversioned,
 )
 from portico.domains.events.model import CATEGORIES, Category, Consumer, Event, EventFilter
@@ -54,6 +55,7 @@ __all__ = [
     "matches",
     "matches_any",
     "nouns",
+    "payload_problem",
     "purge_events",
     "recent_events",
     "record",

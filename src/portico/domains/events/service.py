@@ -15,6 +15,8 @@ from portico.platform.db import Tx
 from portico.platform.deps import Deps
 
 MAX_FOLLOWED = 500
+# A day that no event has.
+NEVER = 2**30
 
 
 async def record(tx: Tx, scope: OrgScope, *, kind: str, payload: Mapping[str, object]) -> Event:
@@ -73,9 +75,12 @@ async def count_since(tx: Tx, scope: OrgScope, seq: int) -> tuple[int, datetime 
     return await store.count_after(tx, scope, seq)
 
 
-async def counts_by_day(tx: Tx, scope: OrgScope, through: int) -> dict[tuple[int, str], int]:
-    """(day since 1970, kind) -> events up to a position, of the whole days that the log still has."""
-    return await store.counts_by_day(tx, scope, through)
+async def counts_by_day(tx: Tx, scope: OrgScope, through: int) -> tuple[int, dict[tuple[int, str], int]]:
+    """The first day that the log has whole, and (day since 1970, kind) -> events up to a position, from that day on."""
+    counts = await store.counts_by_day(tx, scope, through)
+    _, floor = await store.latest_position(tx, scope)
+    first_whole_day = 0 if floor == 0 else min((day for day, _ in counts), default=NEVER) + 1
+    return first_whole_day, {key: count for key, count in counts.items() if key[0] >= first_whole_day}
 
 
 async def log_positions(tx: Tx, scope: PlatformScope) -> dict[OrgId, tuple[int, int]]:

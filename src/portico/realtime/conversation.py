@@ -72,15 +72,16 @@ class Conversation:
             case Accept(encodings=encodings):
                 self._seat.deflates = "deflate" in encodings
             case _:
-                ref = frame.ref if isinstance(frame, Patch) else None
-                if self._may_go_on(now_s, ref):
+                if self._may_go_on(now_s, frame):
                     await self._serve(frame)
 
-    def _may_go_on(self, now_s: float, ref: int | None = None) -> bool:
+    def _may_go_on(self, now_s: float, frame: Counted | None = None) -> bool:
         wait_ms = self._pace.wait_ms(now_s)
         if wait_ms:
             message = f"More than {self._house.terms.messages_per_minute} messages in a minute; wait before the next."
-            self._seat.say(frames.error("RATE_LIMITED", message, ref=ref, retry_after_ms=wait_ms))
+            topic = None if frame is None or isinstance(frame, Auth) else frame.topic
+            ref = frame.ref if isinstance(frame, Patch) else None
+            self._seat.say(frames.error("RATE_LIMITED", message, topic=topic, ref=ref, retry_after_ms=wait_ms))
         return wait_ms == 0
 
     async def _serve(self, frame: Counted) -> None:

@@ -87,7 +87,7 @@ export type GatewayState = Schemas["Gateway"];
 
 /* The socket. */
 
-export type Topic = "calls" | "events" | "stats" | "breakers";
+export type Topic = "calls" | "events" | "stats" | "breakers" | "notices";
 
 export interface LiveStats {
   calls_per_second: number;
@@ -109,6 +109,8 @@ export type Frame =
   | { type: "snapshot" | "append"; topic: "events"; cursor: number; items: OrgEvent[] }
   | { type: "value"; topic: "stats"; value: LiveStats }
   | { type: "value"; topic: "breakers"; value: LiveBreaker[] }
+  | { type: "value"; topic: "notices"; value: { unread: number } }
   | { type: "resync"; topic: Topic }
-  | { type: "ping" }
-  | { type: "error"; code: string; message: string };
+  | { type: "left"; topic: Topic; why: "forbidden" | "gone" }
+  | { type: "ping" | "pong" }
+  | { type: "error"; code: string; message: string; topic?: Topic; ref?: number; retry_after_ms?: number };

@@ -6,7 +6,18 @@ import { liveEvents } from "../api/queries/events";
 import { queryClient } from "../api/query-client";
 import type { Call, Frame, LiveBreaker, OrgEvent, Service, Ticket, Topic } from "../api/types";
 import { type LiveStatus, startFeed, type Wire } from "./feed";
+import { createRooms, type Room, type RoomListener } from "./rooms";
 import { appendToTail, emptyTail, lostSome, replaceTail, staleAfter, type Tail, withBreakers } from "./tail";
+
+const rooms = createRooms();
+
+/** Be in a room for as long as the answer is held; one listener to a topic. Frames come in order, and only while connected. */
+export function join<F extends { type: string; topic?: string | null }>(
+  topic: string,
+  listener: { connected: () => void; lost: () => void; frame: (frame: F) => void },
+): Room {
+  return rooms.join(topic, listener as RoomListener<never> as RoomListener);
+}
 
 let status: LiveStatus = { state: "connecting" };
 const watchers = new Set<() => void>();
@@ -83,6 +94,7 @@ function applyBreakers(breakers: LiveBreaker[]) {
 function apply(frame: Frame) {
   if (frame.type === "value" && frame.topic === "stats") queryClient.setQueryData(liveStats.queryKey, frame.value);
   if (frame.type === "value" && frame.topic === "breakers") applyBreakers(frame.value);
+  if (frame.type === "value" && frame.topic === "notices") soon("notices");
   if ((frame.type === "snapshot" || frame.type === "append") && frame.topic === "calls") applyCalls(frame);
   if ((frame.type === "snapshot" || frame.type === "append") && frame.topic === "events") applyEvents(frame);
 }
@@ -98,7 +110,9 @@ function forget(topic: Topic) {
 
 function open(ticket: string): Wire {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  return new WebSocket(`${scheme}://${location.host}/ws`, ["portico.v1", `ticket.${ticket}`]) as unknown as Wire;
+  const socket = new WebSocket(`${scheme}://${location.host}/ws`, ["portico.v1", `ticket.${ticket}`]);
+  socket.binaryType = "arraybuffer";
+  return socket as unknown as Wire;
 }
 
 function after(delayMs: number, work: () => void): () => void {
@@ -119,13 +133,14 @@ export function useFollow(place: string | null) {
       open,
       apply,
       forget,
+      rooms,
       report,
       now: Date.now,
       after,
       random: Math.random,
     });
     const wake = () => {
-      if (!document.hidden) feed.retryNow();
+      if (!document.hidden) feed.wake();
     };
     window.addEventListener("online", wake);
     document.addEventListener("visibilitychange", wake);

@@ -15,11 +15,15 @@ export interface EventType {
 
 export interface EventConsumer {
   name: string;
+  /** Made from the log alone, so it is made anew rather than handed events again. */
+  projection: boolean;
   lag: number;
   lag_s: number;
   waiting: number;
   dead: number;
   dead_warning: boolean;
+  /** Dead letters that left because no more fit. */
+  dropped: number;
   updated_at: string | null;
 }
 
@@ -50,6 +54,8 @@ export interface Replay {
   events: number;
   hits: { consumer: string; events: number }[];
   replayed: number;
+  /** Rows of a projection that were not what the log says. */
+  corrected: number | null;
 }
 
 /** What the socket keeps up to date; this key is never fetched over HTTP. */

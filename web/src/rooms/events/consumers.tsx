@@ -2,6 +2,7 @@ import Button from "@mui/material/Button";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { consumerList, type EventConsumer } from "../../api/queries/events";
+import { useMay } from "../../api/session";
 import { useFilters } from "../../parts/filters";
 import { count, seconds } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
@@ -22,9 +23,17 @@ function stateOf(consumer: EventConsumer): { text: string; tone: Tone } {
   return { text: "up to date", tone: "ok" };
 }
 
-function columnsFor(replay: (consumer: string) => void): Column<EventConsumer>[] {
-  return [
-    { name: "Consumer", cell: (it) => <span className="strong">{it.name}</span> },
+function columnsFor(mayManage: boolean, replay: (consumer: string) => void): Column<EventConsumer>[] {
+  const columns: Column<EventConsumer>[] = [
+    {
+      name: "Consumer",
+      cell: (it) => (
+        <>
+          <span className="strong">{it.name}</span>
+          {it.projection && <div className="dim">made from the log</div>}
+        </>
+      ),
+    },
     {
       name: "State",
       nowrap: true,
@@ -52,8 +61,8 @@ function columnsFor(replay: (consumer: string) => void): Column<EventConsumer>[]
       name: "Dead letters",
       right: true,
       cell: (it) =>
-        it.dead === 0 ? (
-          <span className="dim">0</span>
+        it.dead === 0 || !mayManage ? (
+          <span className={it.dead === 0 ? "dim" : "bad"}>{count(it.dead)}</span>
         ) : (
           <Link to={`/events/dead-letters?consumer=${encodeURIComponent(it.name)}`} data-open>
             {count(it.dead)}
@@ -68,6 +77,10 @@ function columnsFor(replay: (consumer: string) => void): Column<EventConsumer>[]
       hide: "m",
       cell: (it) => <Ago at={it.updated_at} never="not yet" />,
     },
+  ];
+  if (!mayManage) return columns;
+  return [
+    ...columns,
     {
       name: "Actions",
       silent: true,
@@ -75,7 +88,8 @@ function columnsFor(replay: (consumer: string) => void): Column<EventConsumer>[]
       hide: "s",
       cell: (it) => (
         <Button variant="text" onClick={() => replay(it.name)}>
-          Replay…<span className="hidden-text"> to {it.name}</span>
+          {it.projection ? "Make anew…" : "Replay…"}
+          <span className="hidden-text"> {it.name}</span>
         </Button>
       ),
     },
@@ -85,14 +99,15 @@ function columnsFor(replay: (consumer: string) => void): Column<EventConsumer>[]
 export function Consumers() {
   const { values, set } = useFilters(["replay"] as const);
   const query = useQuery(consumerList);
-  const columns = columnsFor((replay) => set({ replay }));
+  const mayManage = useMay("events.manage");
+  const columns = columnsFor(mayManage, (replay) => set({ replay }));
   return (
     <>
       <PageHead
         title="Events"
         tab="Consumers of events"
         line="who reads the log, and how far each has come"
-        actions={<Button onClick={() => set({ replay: "any" })}>Replay…</Button>}
+        actions={mayManage && <Button onClick={() => set({ replay: "any" })}>Replay…</Button>}
       />
       <EventTabs at="consumers" />
       <Card flush>
@@ -118,7 +133,7 @@ export function Consumers() {
         What a consumer fails on is tried again after 1, 5 and 30 minutes; later events about the same thing wait, all
         others go on. After the last try it becomes a dead letter, which stays for 90 days.
       </p>
-      {values.replay && (
+      {values.replay && mayManage && (
         <ReplayDialog
           about={values.replay === "any" ? {} : { consumer: values.replay }}
           onClose={() => set({ replay: null })}

@@ -4,12 +4,13 @@ import MenuItem from "@mui/material/MenuItem";
 import TextField from "@mui/material/TextField";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { consumerList, type Replay, type ReplayAsk, replayEvents } from "../../api/queries/events";
+import { consumerList, type Replay, replayEvents } from "../../api/queries/events";
 import { FormDialog } from "../../parts/ask";
 import { Code } from "../../parts/copy";
-import { type Problems, useForm } from "../../parts/form";
+import { useForm } from "../../parts/form";
 import { counted } from "../../parts/format";
 import { say } from "../../parts/toasts";
+import { askOf, check, commandOf, dueOf, localOf, type ReplayValues } from "./replay-ask";
 
 export interface ReplayAbout {
   consumer?: string | undefined;
@@ -18,118 +19,36 @@ export interface ReplayAbout {
   since?: string | undefined;
   until?: string | undefined;
 }
-interface Values {
-  consumer: string;
-  kinds: string;
-  subject: string;
-  since: string;
-  until: string;
-}
 
-/** What a field for local time takes, from a time of the API. */
-export function localOf(at: string | undefined): string {
-  if (!at) return "";
-  const time = new Date(at);
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
-function check(values: Values): Problems<Values> {
-  return {
-    consumer: values.consumer ? undefined : "Choose who gets them again",
-    until:
-      values.since && values.until && values.until <= values.since ? "The end must come after the start" : undefined,
-  };
-}
-
-function askOf(values: Values): Omit<ReplayAsk, "dry_run"> {
-  const kinds = values.kinds.split(/[\s,]+/).filter(Boolean);
-  return {
-    consumer: values.consumer,
-    ...(kinds.length > 0 && { kinds }),
-    ...(values.subject.trim() && { subject: values.subject.trim() }),
-    ...(values.since && { since: new Date(values.since).toISOString() }),
-    ...(values.until && { until: new Date(values.until).toISOString() }),
-  };
-}
-
-export function commandOf(ask: Omit<ReplayAsk, "dry_run">): string {
-  return [
-    `portico events replay --consumer ${ask.consumer || "NAME"}`,
-    ...(ask.kinds ?? []).map((kind) => `--kind '${kind}'`),
-    ...(ask.subject ? [`--subject ${ask.subject}`] : []),
-    ...(ask.since ? [`--since ${ask.since}`] : []),
-    ...(ask.until ? [`--until ${ask.until}`] : []),
-    "--dry-run",
-  ].join(" ");
-}
-
-function Found({ found }: { found: Replay }) {
-  if (found.events === 0) return <p className="notice">No event fits. Nothing would be replayed.</p>;
+function Found({ found, chosen }: { found: Replay; chosen: boolean }) {
+  const hits = found.hits.filter((hit) => hit.events > 0);
+  if (hits.length === 0) return <p className="notice">No event fits. Nobody would get anything.</p>;
+  if (found.corrected !== null) {
+    return (
+      <p className="notice warn">
+        It would be made anew from {counted(found.events, "event")};{" "}
+        {found.corrected === 0 ? "nothing in it would change." : `${counted(found.corrected, "row")} would change.`}
+      </p>
+    );
+  }
   return (
     <div className="notice warn stack tight">
-      <strong>This would hit {counted(found.events, "event")}:</strong>
+      <strong>Of {counted(found.events, "event")} that fit, this would hit:</strong>
       <ul>
-        {found.hits.map((hit) => (
+        {hits.map((hit) => (
           <li key={hit.consumer}>
-            {hit.consumer} gets {counted(hit.events, "event")} once more
+            {hit.consumer}, with {counted(hit.events, "event")} once more
           </li>
         ))}
       </ul>
+      {!chosen && <p>Choose one of them above to replay.</p>}
     </div>
   );
 }
 
-/** First it is said who would be hit; only then is there a button that does it. */
-export function ReplayDialog({ about, onClose }: { about: ReplayAbout; onClose: () => void }) {
-  const consumers = useQuery(consumerList).data ?? [];
-  const form = useForm<Values>(
-    {
-      consumer: about.consumer ?? "",
-      kinds: about.kind ?? "",
-      subject: about.subject ?? "",
-      since: localOf(about.since),
-      until: localOf(about.until),
-    },
-    check,
-  );
-  const ask = askOf(form.values);
-  const asked = JSON.stringify(ask);
-  const [found, setFound] = useState<{ for: string; replay: Replay } | null>(null);
-  const [agreed, setAgreed] = useState(false);
-  const current = found?.for === asked ? found.replay : null;
-  const replay = useMutation({
-    ...replayEvents,
-    onSuccess: (answer) => {
-      if (answer.dry_run) {
-        setAgreed(false);
-        return setFound({ for: asked, replay: answer });
-      }
-      say(`${counted(answer.replayed, "event")} will be handed to ${ask.consumer} once more.`);
-      onClose();
-    },
-    onError: form.takeRefusal,
-  });
-  const names = [...new Set([...consumers.map((it) => it.name), ...(about.consumer ? [about.consumer] : [])])];
+function Which({ form }: { form: ReturnType<typeof useForm<ReplayValues>> }) {
   return (
-    <FormDialog
-      title="Replay events"
-      verb={current && current.events > 0 ? `Replay ${counted(current.events, "event")}` : "See who would be hit"}
-      busy={replay.isPending}
-      ready={!current || current.events === 0 || agreed}
-      error={replay.error}
-      onClose={onClose}
-      onSubmit={() =>
-        form.attempt(() => replay.mutate({ ...ask, dry_run: !(current && current.events > 0 && agreed) }))
-      }
-    >
-      <p>A consumer gets events of the past once more, as if they had just happened. The log itself stays as it is.</p>
-      <TextField select label="Who gets them" {...form.text("consumer")}>
-        {names.map((name) => (
-          <MenuItem key={name} value={name}>
-            {name}
-          </MenuItem>
-        ))}
-      </TextField>
+    <>
       <TextField label="Kinds" {...form.text("kinds", "Such as key.created or service.*; empty: all")} />
       <TextField label="About" {...form.text("subject", "Such as service:svc_…; empty: anything")} />
       <div className="form-grid">
@@ -146,12 +65,88 @@ export function ReplayDialog({ about, onClose }: { about: ReplayAbout; onClose: 
           {...form.text("until", "Empty: until now")}
         />
       </div>
-      <div role="status" className="stack tight">
-        {current && <Found found={current} />}
-      </div>
-      {current && current.events > 0 && (
+    </>
+  );
+}
+
+/** Asks first and does later: what was found holds only for exactly what was asked. */
+function useReplay(values: ReplayValues, onDone: () => void, takeRefusal: (error: Error) => void) {
+  const consumers = useQuery(consumerList).data ?? [];
+  const ask = askOf(values, consumers);
+  const asked = JSON.stringify(ask);
+  const [found, setFound] = useState<{ for: string; replay: Replay } | null>(null);
+  const [agreed, setAgreed] = useState(false);
+  const current = found?.for === asked ? found.replay : null;
+  const due = dueOf(current, ask);
+  const name = ask.projection ?? ask.consumer ?? "";
+  const replay = useMutation({
+    ...replayEvents,
+    onSuccess: (answer) => {
+      if (answer.dry_run) {
+        setAgreed(false);
+        return setFound({ for: asked, replay: answer });
+      }
+      say(ask.projection ? `${name} is made anew.` : `${name} gets ${counted(answer.replayed, "event")} once more.`);
+      onDone();
+    },
+    onError: takeRefusal,
+  });
+  const send = () => replay.mutate({ ...ask, dry_run: due === 0 || !agreed });
+  return { consumers, ask, name, current, due, agreed, setAgreed, replay, send };
+}
+
+/** First it is said who would be hit; only then is there a button that does it. */
+export function ReplayDialog({ about, onClose }: { about: ReplayAbout; onClose: () => void }) {
+  const form = useForm<ReplayValues>(
+    {
+      consumer: about.consumer ?? "",
+      kinds: about.kind ?? "",
+      subject: about.subject ?? "",
+      since: localOf(about.since),
+      until: localOf(about.until),
+    },
+    check,
+  );
+  const { consumers, ask, name, current, due, agreed, setAgreed, replay, send } = useReplay(
+    form.values,
+    onClose,
+    form.takeRefusal,
+  );
+  const names = [...new Set([...consumers.map((it) => it.name), ...(about.consumer ? [about.consumer] : [])])];
+  const verb = ask.projection ? "Make anew" : `Replay ${counted(due, "event")}`;
+  return (
+    <FormDialog
+      title={ask.projection ? `Make ${ask.projection} anew` : "Replay events"}
+      verb={due > 0 ? verb : "See who would be hit"}
+      busy={replay.isPending}
+      ready={due === 0 || agreed}
+      error={replay.error}
+      onClose={onClose}
+      onSubmit={() => form.attempt(send)}
+    >
+      <p>
+        {ask.projection
+          ? "It is thrown away and made from the log again, up to where it stands now."
+          : "A consumer gets events of the past once more, as if they had just happened. The log itself stays as it is."}
+      </p>
+      <TextField
+        select
+        label="Who gets them"
+        slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
+        {...form.text("consumer")}
+      >
+        <MenuItem value="">not chosen yet, show everybody</MenuItem>
+        {names.map((it) => (
+          <MenuItem key={it} value={it}>
+            {it}
+          </MenuItem>
+        ))}
+      </TextField>
+      {!ask.projection && <Which form={form} />}
+      <div role="status">{current && <Found found={current} chosen={name !== ""} />}</div>
+      {due > 0 && (
         <FormControlLabel
-          label={`Yes, hand them to ${ask.consumer} again`}
+          label={ask.projection ? `Yes, make ${name} anew` : `Yes, hand them to ${name} again`}
           control={<Checkbox checked={agreed} onChange={(event) => setAgreed(event.target.checked)} />}
         />
       )}

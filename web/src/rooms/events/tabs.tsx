@@ -8,12 +8,8 @@ export function EventTabs({ at }: { at: Tab }) {
   const tabs = [
     { value: "log", name: "Log", to: "/events" },
     { value: "types", name: "Catalogue", to: "/events/types" },
+    { value: "consumers", name: "Consumers", to: "/events/consumers" },
   ];
-  if (mayManage) {
-    tabs.push(
-      { value: "consumers", name: "Consumers", to: "/events/consumers" },
-      { value: "dead-letters", name: "Dead letters", to: "/events/dead-letters" },
-    );
-  }
+  if (mayManage) tabs.push({ value: "dead-letters", name: "Dead letters", to: "/events/dead-letters" });
   return <TabLinks label="Views of events" at={at} tabs={tabs} />;
 }

@@ -7,7 +7,7 @@ import { FormDialog } from "../../parts/ask";
 import { useForm } from "../../parts/form";
 import { count, counted, exact } from "../../parts/format";
 import { say } from "../../parts/toasts";
-import { localOf } from "../events/replay";
+import { localOf } from "../events/replay-ask";
 
 interface Values {
   which: WebhookReplayAsk["which"];

@@ -920,6 +920,329 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/event-consumers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Event Consumers
+         * @description Who follows the org's log, how far behind each is, and what it could not take.
+         */
+        get: operations["list_event_consumers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Event Counts
+         * @description Events per kind and day (UTC), the latest day first; the last 30 days unless told otherwise.
+         */
+        get: operations["list_event_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dead Letters
+         * @description Events that a consumer could not take, the latest first.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Dead Letters
+         * @description Try all of a consumer, of a kind, or all there are once more.
+         */
+        post: operations["retry_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{dead_letter_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Dead Letter */
+        get: operations["find_dead_letter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit Dead Letter
+         * @description Change the payload that the consumer will see; the event in the log stays as it is.
+         */
+        patch: operations["edit_dead_letter"];
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{dead_letter_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Dead Letter
+         * @description Try it once more; if it fails through all its tries again, it is back under the same id.
+         */
+        post: operations["retry_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{dead_letter_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Discard Dead Letter */
+        post: operations["discard_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay Events
+         * @description Give events to one consumer once more, or make a projection anew; a dry run says who would be hit.
+         */
+        post: operations["replay_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dashboards
+         * @description Your own and those shared in this scope, by name.
+         */
+        get: operations["list_dashboards"];
+        put?: never;
+        /** Create Dashboard */
+        post: operations["create_dashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Dashboard */
+        get: operations["find_dashboard"];
+        put?: never;
+        post?: never;
+        /** Delete Dashboard */
+        delete: operations["delete_dashboard"];
+        options?: never;
+        head?: never;
+        /**
+         * Update Dashboard
+         * @description Name, description and who sees it; what it shows is changed by patches of its state.
+         */
+        patch: operations["update_dashboard"];
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard_id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Load State
+         * @description The whole state; `schema` asks for an older form of the document.
+         */
+        get: operations["load_state"];
+        put?: never;
+        post?: never;
+        /**
+         * Reset State
+         * @description Takes every widget away; the dashboard and its layout stay.
+         */
+        delete: operations["reset_state"];
+        options?: never;
+        head?: never;
+        /**
+         * Patch State
+         * @description Applied only if `version` is the current one; else `conflict` with the whole state, and nothing has changed.
+         */
+        patch: operations["patch_state"];
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard_id}/compose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compose Widgets
+         * @description Offers widgets; they become part of the dashboard only when somebody keeps them, within 24 hours.
+         */
+        post: operations["compose_widgets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard_id}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Proposals
+         * @description What waits for an answer, the newest first.
+         */
+        get: operations["list_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard_id}/proposals/{proposal_id}/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep Proposal */
+        post: operations["keep_proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard_id}/proposals/{proposal_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Discard Proposal */
+        post: operations["discard_proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/widget-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Widget Types
+         * @description What can stand on a dashboard, each with the JSON schema of its options.
+         */
+        get: operations["list_widget_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1014,6 +1337,46 @@ export interface paths {
         get: operations["show_status"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cache": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Cache
+         * @description The families of cached reads, how long each is kept, and how well it works.
+         */
+        get: operations["show_cache"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cache/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forget Cache
+         * @description Make the next reads of this org real ones, in every process; other orgs keep what they have.
+         */
+        post: operations["forget_cache"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1243,6 +1606,30 @@ export interface components {
             status: "healthy" | "degraded" | "unhealthy";
             detail: string;
         };
+        /** @description Widgets as `GET /widget-types` describes them: type, title, options; `id` to replace one, `place` where it matters. */
+        ComposeAsk: {
+            title: string;
+            /** @default  */
+            note?: string;
+            widgets: {
+                [key: string]: unknown;
+            }[];
+        };
+        Consumer: {
+            name: string;
+            projection: boolean;
+            lag: number;
+            lag_s: number;
+            waiting: number;
+            dead: number;
+            dead_warning: boolean;
+            dropped: number;
+            updated_at: string | null;
+        };
+        ConsumerList: {
+            items: components["schemas"]["Consumer"][];
+            pagination: components["schemas"]["Pagination"];
+        };
         Credential: {
             secret_name: string;
             header: string;
@@ -1257,6 +1644,80 @@ export interface components {
         };
         Cursors: {
             next: string | null;
+        };
+        Dashboard: {
+            id: string;
+            name: string;
+            description: string;
+            /** @enum {string} */
+            layout: "single" | "split" | "grid" | "wizard";
+            widget_count: number;
+            owner: components["schemas"]["portico__domains__dashboards__wire__Owner"];
+            /** @enum {string} */
+            shared: "org" | "private";
+            version: number;
+            created_at: string;
+            updated_at: string;
+        };
+        /** @description `state` is a whole state document, for a copy; its layout goes before `layout`. */
+        DashboardAsk: {
+            name: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @default grid
+             * @enum {string}
+             */
+            layout?: "single" | "split" | "grid" | "wizard";
+            /**
+             * @default private
+             * @enum {string}
+             */
+            shared?: "org" | "private";
+            state?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        DashboardList: {
+            items: components["schemas"]["Dashboard"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description What is left out stays. */
+        DashboardPatch: {
+            name?: string;
+            description?: string;
+            /** @enum {string} */
+            shared?: "org" | "private";
+        };
+        DashboardState: {
+            version: number;
+            state: {
+                [key: string]: unknown;
+            };
+            checksum: string;
+        };
+        /** @description `payload` is what the consumer sees at the next try; `event` stays as it was recorded. */
+        DeadLetter: {
+            id: string;
+            consumer: string;
+            event: components["schemas"]["Event"];
+            payload: {
+                [key: string]: unknown;
+            };
+            edited: boolean;
+            error: string;
+            attempts: number;
+            first_failed_at: string;
+            died_at: string;
+        };
+        DeadLetterList: {
+            items: components["schemas"]["DeadLetter"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        DeadLetterPatch: {
+            payload: {
+                [key: string]: unknown;
+            };
         };
         Endpoint: {
             id: string;
@@ -1314,13 +1775,66 @@ export interface components {
             category: "system" | "application" | "integration" | "error";
             origin: components["schemas"]["Origin"] | null;
         };
+        EventCount: {
+            /** Format: date */
+            day: string;
+            kind: string;
+            count: number;
+        };
+        EventCountList: {
+            items: components["schemas"]["EventCount"][];
+            pagination: components["schemas"]["Pagination"];
+        };
         EventList: {
             items: components["schemas"]["Event"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `corrected` counts the rows of a rebuilt projection that were not what the log says. */
+        EventReplay: {
+            dry_run: boolean;
+            events: number;
+            hits: components["schemas"]["Hit"][];
+            replayed: number;
+            corrected: number | null;
+        };
+        EventReplayAsk: {
+            consumer?: string | null;
+            projection?: string | null;
+            kinds?: string[];
+            subject?: string | null;
+            since?: string | null;
+            until?: string | null;
+            /** @default true */
+            dry_run?: boolean;
+        };
+        /** @description `entries` are the org's own, null when counting takes too long; the numbers are of this process since its start. */
+        Family: {
+            /** @enum {string} */
+            family: "templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards";
+            used: boolean;
+            /** @enum {string} */
+            kept_in: "memory" | "redis";
+            ttl_s: number;
+            hits: number;
+            misses: number;
+            errors: number;
+            entries: number | null;
+            staleness: components["schemas"]["Staleness"];
+        };
+        FamilyList: {
+            items: components["schemas"]["Family"][];
             pagination: components["schemas"]["Pagination"];
         };
         FieldError: {
             field: string;
             message: string;
+        };
+        /** @description No family means all of them. */
+        ForgetAsk: {
+            family?: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards") | null;
+        };
+        Forgotten: {
+            forgotten: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards")[];
         };
         /** @description `invitation_token` is there once, when the owner is new. */
         Founded: {
@@ -1377,6 +1891,10 @@ export interface components {
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
             gateways: components["schemas"]["Gateway"][];
+        };
+        Hit: {
+            consumer: string;
+            events: number;
         };
         Invitation: {
             id: string;
@@ -1595,6 +2113,13 @@ export interface components {
             previous_valid_until: string | null;
             secret: string;
         };
+        /** @description One operation of RFC 6902; remove takes no value. */
+        OperationAsk: {
+            /** @enum {string} */
+            op: "add" | "remove" | "replace";
+            path: string;
+            value?: unknown;
+        };
         Org: {
             id: string;
             name: string;
@@ -1649,10 +2174,6 @@ export interface components {
             attention: components["schemas"]["Attention"][];
             series: components["schemas"]["Series"];
         };
-        Owner: {
-            org_id: string;
-            name: string;
-        };
         Pagination: {
             page: number;
             page_size: number;
@@ -1664,6 +2185,16 @@ export interface components {
             current_password: string;
             /** Format: password */
             new_password: string;
+        };
+        /** @description `state` comes with a conflict only. */
+        PatchOutcome: {
+            /** @enum {string} */
+            outcome: "applied" | "conflict";
+            version: number;
+            checksum: string;
+            state?: {
+                [key: string]: unknown;
+            } | null;
         };
         Person: {
             id: string;
@@ -1694,6 +2225,30 @@ export interface components {
             id: string;
             name: string;
         };
+        /** @description `masked` counts what looked like a secret and is not shown. */
+        Proposal: {
+            id: string;
+            dashboard_id: string;
+            title: string;
+            note: string;
+            widgets: {
+                [key: string]: unknown;
+            }[];
+            masked: number;
+            by: components["schemas"]["Proposer"];
+            created_at: string;
+            expires_at: string;
+        };
+        ProposalList: {
+            items: components["schemas"]["Proposal"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        Proposer: {
+            /** @enum {string} */
+            kind: "person" | "key" | "system";
+            id: string;
+            name: string;
+        };
         Reason: {
             code: string;
             name: string;
@@ -1704,6 +2259,14 @@ export interface components {
             applied: string[];
             needs_restart: string[];
             reloaded_at: string;
+        };
+        Retried: {
+            retried: number;
+        };
+        /** @description Without either, everything is retried. */
+        RetryAsk: {
+            consumer?: string | null;
+            kind?: string | null;
         };
         RotateAsk: {
             /** @default 86400 */
@@ -1772,7 +2335,7 @@ export interface components {
             capabilities: string[];
             /** @enum {string} */
             visibility: "org" | "restricted";
-            owner: components["schemas"]["Owner"];
+            owner: components["schemas"]["portico__domains__hub__wire__Owner"];
             scope: string | null;
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy" | "unknown";
@@ -1878,6 +2441,17 @@ export interface components {
             took_us: number;
             note: string;
         };
+        /** @description How old what the cache answered with was; null before its first answer. */
+        Staleness: {
+            mean_s: number | null;
+            max_s: number | null;
+        };
+        /** @description `version` is the one the patch was made for; `tab` the UUID of the tab, which is not told of its own change. */
+        StatePatchAsk: {
+            tab?: string | null;
+            version: number;
+            patch: components["schemas"]["OperationAsk"][];
+        };
         Status: {
             version: string;
             /** @enum {string} */
@@ -1934,6 +2508,28 @@ export interface components {
         VersionPatch: {
             weight?: number | null;
             status?: ("active" | "deprecated") | null;
+        };
+        /** @description `options` is a JSON schema without references. */
+        WidgetType: {
+            type: string;
+            /** @enum {string} */
+            shows: "payload" | "live";
+            description: string;
+            options: {
+                [key: string]: unknown;
+            };
+        };
+        WidgetTypeList: {
+            items: components["schemas"]["WidgetType"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        portico__domains__dashboards__wire__Owner: {
+            id: string;
+            name: string;
+        };
+        portico__domains__hub__wire__Owner: {
+            org_id: string;
+            name: string;
         };
     };
     responses: never;
@@ -4364,6 +4960,710 @@ export interface operations {
             };
         };
     };
+    list_event_consumers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsumerList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_event_counts: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+                kind?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventCountList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                consumer?: string | null;
+                kind?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    retry_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retried"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    edit_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeadLetterPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    retry_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    discard_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    replay_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventReplayAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventReplay"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_dashboards: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    update_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    load_state: {
+        parameters: {
+            query?: {
+                schema?: number;
+            };
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardState"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    reset_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardState"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    patch_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StatePatchAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatchOutcome"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    compose_widgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComposeAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    keep_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+                proposal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatchOutcome"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    discard_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+                proposal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_widget_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetTypeList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     search_audit: {
         parameters: {
             query?: {
@@ -4509,6 +5809,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_cache: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FamilyList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    forget_cache: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forgotten"];
                 };
             };
             /** @description Refused or failed; see the body. */

@@ -1,7 +1,7 @@
 import { keepPreviousData, mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery } from "../paging";
-import type { JsonSchema, OrgEvent, Page } from "../types";
+import type { DeadLetter, EventConsumer, EventReplay, EventReplayAsk, JsonSchema, OrgEvent, Page } from "../types";
 
 export type EventCategory = OrgEvent["category"];
 
@@ -11,51 +11,6 @@ export interface EventType {
   summary: string;
   aliases: string[];
   schema: JsonSchema;
-}
-
-export interface EventConsumer {
-  name: string;
-  /** Made from the log alone, so it is made anew rather than handed events again. */
-  projection: boolean;
-  lag: number;
-  lag_s: number;
-  waiting: number;
-  dead: number;
-  dead_warning: boolean;
-  /** Dead letters that left because no more fit. */
-  dropped: number;
-  updated_at: string | null;
-}
-
-export interface DeadLetter {
-  id: string;
-  consumer: string;
-  event: OrgEvent;
-  payload: Record<string, unknown>;
-  edited: boolean;
-  error: string;
-  attempts: number;
-  first_failed_at: string;
-  died_at: string;
-}
-
-export interface ReplayAsk {
-  consumer?: string;
-  projection?: string;
-  kinds?: string[];
-  subject?: string;
-  since?: string;
-  until?: string;
-  dry_run: boolean;
-}
-
-export interface Replay {
-  dry_run: boolean;
-  events: number;
-  hits: { consumer: string; events: number }[];
-  replayed: number;
-  /** Rows of a projection that were not what the log says. */
-  corrected: number | null;
 }
 
 /** What the socket keeps up to date; this key is never fetched over HTTP. */
@@ -156,6 +111,6 @@ export const retryDeadLetters = mutationOptions({
 });
 
 export const replayEvents = mutationOptions({
-  mutationFn: (ask: ReplayAsk) => client.post<Replay>("/event-replays", ask),
+  mutationFn: (ask: EventReplayAsk) => client.post<EventReplay>("/event-replays", ask),
   meta: { stale: [["events", "consumers"]] },
 });

@@ -1,8 +1,9 @@
 import Button from "@mui/material/Button";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
-import { consumerList, type EventConsumer } from "../../api/queries/events";
+import { consumerList } from "../../api/queries/events";
 import { useMay } from "../../api/session";
+import type { EventConsumer } from "../../api/types";
 import { useFilters } from "../../parts/filters";
 import { count, seconds } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";

@@ -1,13 +1,8 @@
 import Button from "@mui/material/Button";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import {
-  consumerList,
-  type DeadLetter,
-  type DeadLetterFilters,
-  deadLetterList,
-  retryDeadLetters,
-} from "../../api/queries/events";
+import { consumerList, type DeadLetterFilters, deadLetterList, retryDeadLetters } from "../../api/queries/events";
+import type { DeadLetter } from "../../api/types";
 import { FormDialog } from "../../parts/ask";
 import { FilterChip, SearchBox, useFilters } from "../../parts/filters";
 import { counted } from "../../parts/format";

@@ -2,13 +2,8 @@ import Button from "@mui/material/Button";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import {
-  type DeadLetter,
-  deadLetterDetail,
-  discardDeadLetter,
-  editDeadLetter,
-  retryDeadLetter,
-} from "../../api/queries/events";
+import { deadLetterDetail, discardDeadLetter, editDeadLetter, retryDeadLetter } from "../../api/queries/events";
+import type { DeadLetter } from "../../api/types";
 import { Ask } from "../../parts/ask";
 import { Code, CopyId } from "../../parts/copy";
 import { exact } from "../../parts/format";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EventConsumer, Replay } from "../../api/queries/events";
+import type { EventConsumer, EventReplay } from "../../api/types";
 import { askOf, check, commandOf, dueOf, localOf } from "./replay-ask";
 
 const consumers = [
@@ -35,7 +35,7 @@ describe("what is asked to be replayed", () => {
   });
 
   it("is due only for the one who was chosen", () => {
-    const found = { events: 9, hits: [{ consumer: "webhooks", events: 4 }] } as Replay;
+    const found = { events: 9, hits: [{ consumer: "webhooks", events: 4 }] } as EventReplay;
     expect(dueOf(found, { consumer: "webhooks" })).toBe(4);
     expect(dueOf(found, {})).toBe(0);
     expect(dueOf(null, { consumer: "webhooks" })).toBe(0);

@@ -1,4 +1,4 @@
-import type { EventConsumer, Replay, ReplayAsk } from "../../api/queries/events";
+import type { EventConsumer, EventReplay, EventReplayAsk } from "../../api/types";
 import type { Problems } from "../../parts/form";
 
 export interface ReplayValues {
@@ -22,7 +22,7 @@ export function check({ since, until }: ReplayValues): Problems<ReplayValues> {
 }
 
 /** A projection is made anew as a whole; a consumer gets what is asked for. */
-export function askOf(values: ReplayValues, consumers: EventConsumer[]): Omit<ReplayAsk, "dry_run"> {
+export function askOf(values: ReplayValues, consumers: EventConsumer[]): Omit<EventReplayAsk, "dry_run"> {
   const { consumer, subject, since, until } = values;
   if (consumers.some((it) => it.projection && it.name === consumer)) return { projection: consumer };
   const kinds = values.kinds.split(/[\s,]+/).filter(Boolean);
@@ -35,7 +35,7 @@ export function askOf(values: ReplayValues, consumers: EventConsumer[]): Omit<Re
   };
 }
 
-export function commandOf(ask: Omit<ReplayAsk, "dry_run">): string {
+export function commandOf(ask: Omit<EventReplayAsk, "dry_run">): string {
   return [
     "portico events replay",
     ...(ask.projection ? [`--projection ${ask.projection}`] : []),
@@ -49,7 +49,7 @@ export function commandOf(ask: Omit<ReplayAsk, "dry_run">): string {
 }
 
 /** How many events the chosen one would get; none while nobody is chosen, because then there is nothing to do yet. */
-export function dueOf(found: Replay | null, ask: Omit<ReplayAsk, "dry_run">): number {
+export function dueOf(found: EventReplay | null, ask: Omit<EventReplayAsk, "dry_run">): number {
   const name = ask.projection ?? ask.consumer;
   return (name && found?.hits.find((hit) => hit.consumer === name)?.events) || 0;
 }

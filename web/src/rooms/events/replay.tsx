@@ -4,7 +4,8 @@ import MenuItem from "@mui/material/MenuItem";
 import TextField from "@mui/material/TextField";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { consumerList, type Replay, replayEvents } from "../../api/queries/events";
+import { consumerList, replayEvents } from "../../api/queries/events";
+import type { EventReplay } from "../../api/types";
 import { FormDialog } from "../../parts/ask";
 import { Code } from "../../parts/copy";
 import { useForm } from "../../parts/form";
@@ -20,7 +21,7 @@ export interface ReplayAbout {
   until?: string | undefined;
 }
 
-function Found({ found, chosen }: { found: Replay; chosen: boolean }) {
+function Found({ found, chosen }: { found: EventReplay; chosen: boolean }) {
   const hits = found.hits.filter((hit) => hit.events > 0);
   if (hits.length === 0) return <p className="notice">No event fits. Nobody would get anything.</p>;
   if (found.corrected !== null) {
@@ -74,7 +75,7 @@ function useReplay(values: ReplayValues, onDone: () => void, takeRefusal: (error
   const consumers = useQuery(consumerList).data ?? [];
   const ask = askOf(values, consumers);
   const asked = JSON.stringify(ask);
-  const [found, setFound] = useState<{ for: string; replay: Replay } | null>(null);
+  const [found, setFound] = useState<{ for: string; replay: EventReplay } | null>(null);
   const [agreed, setAgreed] = useState(false);
   const current = found?.for === asked ? found.replay : null;
   const due = dueOf(current, ask);

@@ -1,24 +1,20 @@
 """What a service, version, endpoint or method has to look like before it is stored. Pure; each answers with problems."""
 
-import json
 import re
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import get_args
 from urllib.parse import urlsplit
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 
 from portico.domains.hub.model import Credential, HttpMethod, Method, Price, Service
 from portico.kernel.errors import FieldError
 from portico.platform.egress import forbidden_address, metadata_host
+from portico.platform.json_schema import schema_problems
 
 LAYERS = tuple(f"L{number:02d}" for number in range(1, 13))
 HTTP_METHODS: tuple[HttpMethod, ...] = get_args(HttpMethod)
 MAX_WEIGHT = 10_000
 MAX_METHODS = 100
 MAX_MODELS = 200
-MAX_SCHEMA_CHARS = 32_768
 MAX_VERSIONS = 20
 MAX_ENDPOINTS = 50
 MAX_PRICE = 10**12
@@ -33,10 +29,6 @@ _PATH_PART = re.compile(r"\{([^{}]*)\}")
 # Paths of the API that a service of this name would hide, and the prefix of the built-in services.
 RESERVED_NAMES = frozenset({"search"})
 RESERVED_PREFIX = "portico-"
-SLOW_KEYWORDS = ("pattern", "patternProperties")
-# Keywords that hold values, and those that hold schemas by name, so that a parameter may be called "pattern".
-_VALUES = frozenset({"const", "default", "enum", "examples", "required"})
-_NAMED_SCHEMAS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 # Headers whose meaning is the connection's, not the credential's.
 _FORBIDDEN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
@@ -203,7 +195,7 @@ def _method_problems(field: str, method: Method) -> list[FieldError]:
         problems.append(FieldError(f"{field}.path", "must begin with / and hold no query, spaces or '..'"))
     if len(method.description) > 2000:
         problems.append(FieldError(f"{field}.description", "must be at most 2000 characters"))
-    problems.extend(_schema_problems(f"{field}.parameters", method.parameters))
+    problems.extend(schema_problems(f"{field}.parameters", method.parameters))
     properties = method.parameters.get("properties", {})
     missing = [
         part for part in path_parameters(method.path) if not isinstance(properties, dict) or part not in properties
@@ -215,49 +207,3 @@ def _method_problems(field: str, method: Method) -> list[FieldError]:
 
 def path_parameters(path: str) -> list[str]:
     return _PATH_PART.findall(path)
-
-
-def _schema_problems(field: str, schema: dict[str, Any]) -> list[FieldError]:
-    if len(json.dumps(schema)) > MAX_SCHEMA_CHARS:
-        return [FieldError(field, f"must be at most {MAX_SCHEMA_CHARS:,} characters")]
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        return [FieldError(field, f"is not a valid JSON schema: {error.message[:200]}")]
-    except RecursionError:
-        return [FieldError(field, "is nested too deeply")]
-    if schema.get("type", "object") != "object":
-        return [FieldError(field, "must describe an object")]
-    if _refers_outside(schema):
-        return [FieldError(field, "may only refer ($ref) to itself, with '#/...'")]
-    if (keyword := _slow_keyword(schema)) is not None:
-        return [FieldError(field, f"may not use {keyword!r}, whose cost has no bound; let the service check it")]
-    return []
-
-
-def _slow_keyword(schema: object) -> str | None:
-    """A regular expression of somebody else's can take for ever on the right text. What only looks like one is a name or a value."""
-    if isinstance(schema, list):
-        return next((found for each in schema if (found := _slow_keyword(each))), None)
-    if not isinstance(schema, dict):
-        return None
-    for keyword, value in schema.items():
-        if keyword in SLOW_KEYWORDS:
-            return str(keyword)
-        if keyword in _VALUES:
-            continue
-        inner = list(value.values()) if keyword in _NAMED_SCHEMAS and isinstance(value, dict) else value
-        if (found := _slow_keyword(inner)) is not None:
-            return found
-    return None
-
-
-def _refers_outside(schema: object) -> bool:
-    """A reference to another document would make Portico fetch it."""
-    if isinstance(schema, dict):
-        own = any(
-            key in {"$ref", "$dynamicRef"} and not (isinstance(value, str) and value.startswith("#"))
-            for key, value in schema.items()
-        )
-        return own or any(_refers_outside(value) for value in schema.values())
-    return isinstance(schema, list) and any(_refers_outside(value) for value in schema)

@@ -2,27 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from jsonschema import Draft202012Validator, validators
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
 from portico.domains.hub import service
-from portico.domains.hub.checks import SLOW_KEYWORDS, path_parameters
+from portico.domains.hub.checks import path_parameters
 from portico.domains.hub.errors import BuiltinReadOnly
 from portico.domains.hub.model import Method, Service
-from portico.kernel.errors import FieldError, InvalidFields, InvalidInput, NotFound, NotPermitted
+from portico.kernel.errors import InvalidFields, InvalidInput, NotFound, NotPermitted
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
+from portico.platform.json_schema import SchemaUnusable, TakesTooLong, value_problems
 from portico.platform.outbound import Answer, Header, send_to_own_gateway
 
-MOST_FIELD_ERRORS = 20
 MOST_TIMEOUT_S = 300.0
 MOST_CHECK_S = 0.25
 _IN_QUERY = frozenset({"GET", "HEAD", "DELETE"})
@@ -98,62 +92,12 @@ def build_request(method: Method, parameters: Parameters) -> Outgoing:
     return Outgoing(method.http_method, path, json.dumps(rest).encode())
 
 
-class TakesTooLong(Exception):
-    """The schema has more to check than a call may wait for."""
-
-
-_give_up_at: ContextVar[float] = ContextVar("_give_up_at")
-Check = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
-
-
-def _in_time(check: Check) -> Check:
-    """References fan out and lists multiply without end inside small schemas, so every step looks at the deadline."""
-
-    def step(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        if time.monotonic() > _give_up_at.get():
-            raise TakesTooLong
-        yield from check(validator, wanted, instance, schema) or ()
-
-    return step
-
-
-def _ignore(_validator: Any, _wanted: Any, _instance: Any, _schema: Any) -> None:
-    return None
-
-
-def _unique(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """By their text, in one pass; the library compares each with each."""
-    if wanted and isinstance(instance, list):
-        texts = {json.dumps(each, sort_keys=True) for each in instance}
-        if len(texts) < len(instance):
-            yield ValidationError("has items that are the same")
-
-
-_Validator = validators.extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    {
-        **{keyword: _in_time(check) for keyword, check in Draft202012Validator.VALIDATORS.items()},
-        "uniqueItems": _unique,
-        # Expressions are refused when a method is described; those described before that are left to the service.
-        **dict.fromkeys(SLOW_KEYWORDS, _ignore),
-    },
-)
-
-
 def check_parameters(schema: Mapping[str, Any], parameters: Parameters) -> None:
-    # An empty registry: without it, a reference to another document would be fetched.
-    validator = _Validator(dict(schema), registry=Registry())
-    problems = []
-    _give_up_at.set(time.monotonic() + MOST_CHECK_S)
     try:
-        for error in validator.iter_errors(dict(parameters)):
-            field = ".".join(["parameters", *(str(part) for part in error.absolute_path)])
-            problems.append(FieldError(field, error.message[:200]))
-            if len(problems) == MOST_FIELD_ERRORS:
-                break
+        problems = value_problems("parameters", schema, dict(parameters), MOST_CHECK_S)
     except TakesTooLong as error:
         raise InvalidInput("parameters", "take too long to check against the method's schema; send less") from error
-    except (Unresolvable, RecursionError) as error:
+    except SchemaUnusable as error:
         raise InvalidInput("method", "has a schema that cannot be used; correct the service's method") from error
     if problems:
         raise InvalidFields(tuple(problems))

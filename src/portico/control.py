@@ -18,6 +18,7 @@ from portico.domains.routing import public as routing
 from portico.domains.routing.feed import GatewayFeed
 from portico.domains.routing.model import Hello, Snapshot
 from portico.domains.usage import public as usage
+from portico.domains.webhooks import public as webhooks
 from portico.jobs.driver import Activity, run_reconcilers
 from portico.jobs.plan import consumers as followers
 from portico.jobs.plan import plan
@@ -58,6 +59,8 @@ async def _run(loaded: Loaded) -> None:
         activity, realtime = Activity(), Realtime(deps, feed, _socket_terms(settings.realtime))
         following = consumers.Following(tuple(followers(deps)))
         app = create_app(deps, feed, loaded, activity, following)
+        delivered = webhooks.DeliveryNumbers()
+        app.state.metrics.registry.register(delivered)
         app.router.routes.extend(realtime.routes)
         server = _api_server(app, settings)
         loop = asyncio.get_running_loop()
@@ -67,7 +70,7 @@ async def _run(loaded: Loaded) -> None:
             background = [
                 tasks.create_task(feed.serve()),
                 tasks.create_task(realtime.run()),
-                tasks.create_task(run_reconcilers(plan(deps, feed, following), deps.bus, activity)),
+                tasks.create_task(run_reconcilers(plan(deps, feed, following, delivered), deps.bus, activity)),
             ]
             log.info("control.listening", socket=str(settings.run_dir / "control.sock"))
             await server.serve()

@@ -23,6 +23,7 @@ TAGS = {
     "calls": "The record of every call, and what the calls add up to.",
     "overview": "What stands on the first page.",
     "events": "The org's log of what happened.",
+    "webhooks": "Endpoints that get the org's events, signed, and the log of what was sent to them.",
     "audit": "Who did what, in a chain that can be verified.",
     "installation": "Settings and the state of the parts.",
 }

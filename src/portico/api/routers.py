@@ -11,7 +11,8 @@ from portico.domains.limits.routes import router as limits
 from portico.domains.tenancy.routes import routers as tenancy
 from portico.domains.usage.routes import router as usage
 from portico.domains.vault.routes import router as vault
+from portico.domains.webhooks.routes import router as webhooks
 
 
 def domain_routers() -> tuple[APIRouter, ...]:
-    return (*tenancy, hub, limits, vault, usage, events, consumers, dashboards, audit)
+    return (*tenancy, hub, limits, vault, usage, events, consumers, webhooks, dashboards, audit)

@@ -13,9 +13,11 @@ from portico.domains.routing import public as routing
 from portico.domains.routing.model import Snapshot
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import public as usage
+from portico.domains.webhooks import public as webhooks
 from portico.jobs.consume import ConsumeEvents
 from portico.jobs.driver import Reconciler
 from portico.platform.deps import Deps
+from portico.platform.outbound import Outbound
 
 
 class SnapshotFeed(Protocol):
@@ -81,6 +83,21 @@ class ExpireLeases:
 
 
 @dataclass(slots=True)
+class DeliverWebhooks:
+    """Every second, because retries begin at one second and nothing nudges when they are due."""
+
+    deps: Deps
+    numbers: webhooks.DeliveryNumbers
+    name: str = "webhooks.deliver"
+    every_s: float = 1.0
+    least_s: float = 0.02
+    wakes_on: str | None = "deliveries"
+
+    async def activate(self) -> webhooks.DeliverStatus:
+        return await webhooks.Sender(self.deps, self.numbers, Outbound(self.deps.settings)).run()
+
+
+@dataclass(slots=True)
 class PurgeOld:
     """Lets go of what is older than its retention: calls, events, audit, sign-ins and tickets, budget windows, dashboards."""
 
@@ -95,6 +112,7 @@ class PurgeOld:
         removed = {
             "calls": await usage.purge_calls(scope, deps),
             "events": await events.purge_events(scope, deps, await followers.unread_positions(scope, deps)),
+            "webhook deliveries": await webhooks.purge_deliveries(scope, deps),
             "dead letters": await followers.purge_dead_letters(scope, deps),
             "audit entries": await audit.purge_audit(scope, deps),
             "sign-ins and tickets": await tenancy.purge_expired(scope, deps),
@@ -108,16 +126,23 @@ def consumers(deps: Deps) -> list[events.Consumer]:
     """The one list of who follows the log."""
     return [
         followers.EventCounts(),
+        webhooks.QueueDeliveries(),
     ]
 
 
-def plan(deps: Deps, feed: SnapshotFeed, following: followers.Following | None = None) -> list[Reconciler]:
-    """`following` is shared with the door, which tells people and Prometheus how the consumers stand."""
+def plan(
+    deps: Deps,
+    feed: SnapshotFeed,
+    following: followers.Following | None = None,
+    delivered: webhooks.DeliveryNumbers | None = None,
+) -> list[Reconciler]:
+    """`following` and `delivered` are shared with the door, which tells people and Prometheus how things stand."""
     return [
         ConsumeEvents(deps, following or followers.Following(tuple(consumers(deps)))),
         CompileSnapshot(deps, feed),
         FoldJournals(deps),
         CheckHealth(deps),
         ExpireLeases(deps),
+        DeliverWebhooks(deps, delivered or webhooks.DeliveryNumbers()),
         PurgeOld(deps),
     ]

@@ -10,7 +10,8 @@ from prometheus_client.registry import Collector
 from portico.domains.webhooks.model import Finish, Outcome
 
 
-@dataclass(slots=True)
+# Compared as itself: a registry keeps its collectors in a set.
+@dataclass(slots=True, eq=False)
 class DeliveryNumbers(Collector):
     """Counts of one process. `finished` is by what became of a delivery, `attempts` by whether the endpoint took it."""
 

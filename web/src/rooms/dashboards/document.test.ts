@@ -7,6 +7,7 @@ import {
   freePlace,
   inOrder,
   newWidgetId,
+  nudged,
   overlap,
   placed,
   removed,
@@ -53,6 +54,16 @@ describe("moving a widget on the grid", () => {
   it("changes places with a neighbour below", () => {
     const state = placed(stateOf(widget("a", 0, 0), widget("b", 0, 2)), "a", spot(0, 2));
     expect([at(state, "b"), at(state, "a")]).toEqual([spot(0, 0), spot(0, 2)]);
+  });
+
+  it("goes past its neighbour with one press of a key", () => {
+    const state = stateOf(widget("a", 0, 0, 4, 6), widget("b", 0, 6, 4, 3));
+    const down = nudged(state, "a", 0, 1);
+    expect([at(down, "b"), at(down, "a")]).toEqual([spot(0, 0, 4, 3), spot(0, 3, 4, 6)]);
+    expect(nudged(down, "a", 0, -1).widgets).toEqual(state.widgets);
+    expect(nudged(state, "a", -1, 0)).toBe(state);
+    expect(nudged(state, "b", 0, 1)).toBe(state);
+    expect(at(nudged(state, "a", 1, 0), "a")).toEqual(spot(1, 0, 4, 6));
   });
 
   it("stays on the grid, and never smaller than can be read", () => {

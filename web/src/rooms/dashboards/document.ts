@@ -86,6 +86,20 @@ function packed(widgets: Widget[], held?: Widget): Widget[] {
   return held ? [...standing, held] : standing;
 }
 
+/** One step in a direction by key: as far as it takes to get past what is in the way. */
+export function nudged(state: State, id: string, dx: -1 | 0 | 1, dy: -1 | 0 | 1): State {
+  const start = state.widgets[id]?.place;
+  if (!start) return state;
+  for (let steps = 1; steps <= columns + 4 * tallest; steps += 1) {
+    const wanted = { ...start, x: start.x + dx * steps, y: start.y + dy * steps };
+    if (wanted.y < 0 || wanted.x < 0 || wanted.x + wanted.w > columns) return state;
+    const next = placed(state, id, wanted);
+    const now = next.widgets[id]?.place;
+    if (now && (now.x !== start.x || now.y !== start.y)) return next;
+  }
+  return state;
+}
+
 const withWidgets = (state: State, widgets: Widget[]): State => ({
   ...state,
   widgets: { ...state.widgets, ...Object.fromEntries(widgets.map((widget) => [widget.id, widget])) },

@@ -160,8 +160,11 @@ describe("changes of others", () => {
   it("HY9: are applied as they come, and one's own come back to nobody", () => {
     const tab = opened().hear(foreign(8, title("Theirs")));
     expect(titleOf(tab.sync)).toBe("Theirs");
-    tab.hear(foreign(9, title("Echo"), "tab-a"));
-    expect([titleOf(tab.sync), tab.sync.version]).toEqual(["Theirs", 8]);
+    tab.edit(title("Ours")).wait(100);
+    tab.hear(foreign(9, title("Ours"), "tab-a"));
+    expect([titleOf(tab.sync), tab.sync.version, statusOf(tab.sync)]).toEqual(["Ours", 8, "saving"]);
+    tab.hear(patched(1, 9, applied(start, title("Ours"))));
+    expect([tab.sync.version, statusOf(tab.sync)]).toEqual([9, "saved"]);
   });
 
   it("HY10: that leave a gap make the tab ask for the whole state", () => {
@@ -283,6 +286,22 @@ describe("a lost connection", () => {
     expect(wakeAt(tab.sync)).toBe(10_100);
     expect(tab.wait(10_000).last).toMatchObject({ type: "subscribe", since: null });
   });
+});
+
+it("a state that is refused for now is asked for again, no sooner than the server says", () => {
+  const tab = new Tab("tab-a").do({ kind: "connected" });
+  tab.hear({ type: "error", code: "RATE_LIMITED", message: "Too many", retry_after_ms: 3_000 });
+  expect([tab.wait(2_999).out.length, wakeAt(tab.sync)]).toEqual([1, 3_000]);
+  expect(tab.wait(1).out).toHaveLength(2);
+  expect(statusOf(tab.hear(stateFrame(start, 7)).sync)).toBe("saved");
+});
+
+it("a state that one may not see is not asked for again until the connection is new", () => {
+  const tab = new Tab("tab-a").do({ kind: "connected" });
+  tab.hear({ type: "error", code: "NOT_FOUND", message: "There is no dashboard here" });
+  expect([statusOf(tab.sync), tab.sync.left, wakeAt(tab.sync)]).toEqual(["left", "gone", null]);
+  tab.do({ kind: "lost" }).do({ kind: "connected" });
+  expect(statusOf(tab.hear(stateFrame(start, 7)).sync)).toBe("saved");
 });
 
 describe("the checksum", () => {

@@ -21,6 +21,8 @@ export interface Sync {
   /** How often the edits that wait were refused because somebody else was first. */
   refusals: number;
   dueAt: number | null;
+  /** When to ask for the whole state again, because it was refused for now. */
+  askAt: number | null;
   lastRef: number;
   /** When this tab's messages of the last minute were sent. */
   sends: number[];
@@ -87,6 +89,9 @@ export const largestStateBytes = 64 * 1024;
 /** What the server takes in one patch; the rest goes out after it. */
 const mostOperations = 200;
 const answerWithinMs = 10_000;
+const retryMs = 5_000;
+/** Why one may not enter a room, in the words of those who are sent out of it. */
+const refusedEntry: Record<string, string> = { NOT_FOUND: "gone", ROLE_REQUIRED: "forbidden" };
 const elsewhere: Notice = {
   kind: "elsewhere",
   text: "Changed elsewhere: what you just did here did not fit any more and was not kept.",
@@ -104,6 +109,7 @@ export const startSync = (topic: string, tab: string): Sync => ({
   unsure: [],
   refusals: 0,
   dueAt: null,
+  askAt: null,
   lastRef: 0,
   sends: [],
   early: [],
@@ -111,6 +117,8 @@ export const startSync = (topic: string, tab: string): Sync => ({
   notice: null,
   left: null,
 });
+
+const asJson = (patch: Patch): Json => patch as unknown as Json;
 
 export const unsaved = (sync: Sync): Patch =>
   sync.base === null || sync.shown === null ? [] : difference(sync.base, sync.shown);
@@ -132,7 +140,8 @@ export function collectMs(sends: number[], at: number): number {
 /** When the next step by the clock is due. */
 export function wakeAt(sync: Sync): number | null {
   if (!sync.connected || sync.left !== null) return null;
-  return sync.sent ? sync.sent.at + answerWithinMs : sync.asking ? null : sync.dueAt;
+  if (sync.asking) return sync.askAt;
+  return sync.sent ? sync.sent.at + answerWithinMs : sync.dueAt;
 }
 
 export function step(sync: Sync, input: Input, at: number): Step {
@@ -140,13 +149,14 @@ export function step(sync: Sync, input: Input, at: number): Step {
     case "edit":
       return flushed(edited(sync, input.patch, at), at);
     case "connected":
-      return ask({ ...withoutAnswer(sync), connected: true }, at);
+      return ask({ ...withoutAnswer(sync), connected: true, left: null }, at);
     case "lost":
-      return { sync: { ...withoutAnswer(sync), connected: false, asking: false }, out: [] };
+      return { sync: { ...withoutAnswer(sync), connected: false, asking: false, askAt: null }, out: [] };
     case "dismiss":
       return { sync: { ...sync, notice: null }, out: [] };
     case "tick":
       if (sync.connected && sync.sent && at - sync.sent.at >= answerWithinMs) return ask(withoutAnswer(sync), at);
+      if (sync.connected && sync.askAt !== null && at >= sync.askAt) return ask({ ...sync, asking: false }, at);
       return flushed(sync, at);
     case "frame":
       return take(sync, input.frame, at);
@@ -174,7 +184,7 @@ const counted = (sync: Sync, at: number): number[] => [...sync.sends.filter((sen
 function ask(sync: Sync, at: number): Step {
   if (sync.asking) return { sync, out: [] };
   const out: ClientFrame[] = [{ type: "subscribe", topic: sync.topic, since: null, tab: sync.tab }];
-  return { sync: { ...sync, asking: true, early: [], sends: counted(sync, at) }, out };
+  return { sync: { ...sync, asking: true, askAt: null, early: [], sends: counted(sync, at) }, out };
 }
 
 function flushed(sync: Sync, at: number): Step {
@@ -216,6 +226,7 @@ function settledOn(sync: Sync, frame: { version: number; state: Json; checksum: 
   return {
     ...sync,
     asking: false,
+    askAt: null,
     sent: null,
     unsure: [],
     base: frame.state,
@@ -242,7 +253,9 @@ function withArrived(sync: Sync, after: Json): Json {
 
 function takePatch(sync: Sync, frame: PatchFrame, at: number): Step {
   if (sync.asking || sync.base === null || frame.version <= sync.version) return { sync, out: [] };
-  if (frame.tab === sync.tab) return { sync, out: [] };
+  // Our own, coming back before its answer; the answer counts.
+  if (frame.tab === sync.tab && sync.sent && same(asJson(frame.patch), asJson(sync.sent.patch)))
+    return { sync, out: [] };
   if (frame.version > sync.version + 1) {
     // Ours may have become the version between; its answer, which is on its way, will say so.
     if (sync.sent && !sync.sent.overtaken) return { sync: { ...sync, early: [...sync.early, frame] }, out: [] };
@@ -298,7 +311,13 @@ function takeConflict(sync: Sync, frame: Conflict, at: number): Step {
 type ErrorFrame = Extract<ServerFrame, { type: "error" }>;
 
 function takeError(sync: Sync, frame: ErrorFrame, at: number): Step {
+  if (sync.asking && frame.ref == null) {
+    const left = refusedEntry[frame.code];
+    if (left) return { sync: { ...sync, asking: false, left }, out: [] };
+    return { sync: { ...sync, askAt: at + (frame.retry_after_ms ?? retryMs) }, out: [] };
+  }
   if (!sync.sent || frame.ref !== sync.sent.ref) return { sync, out: [] };
+  if (frame.code === "DATABASE_UNAVAILABLE") return { sync: { ...sync, sent: null, dueAt: at + retryMs }, out: [] };
   if (frame.retry_after_ms) return { sync: { ...sync, sent: null, dueAt: at + frame.retry_after_ms }, out: [] };
   const notice: Notice = { kind: "refused", text: frame.message };
   return { sync: { ...sync, sent: null, shown: sync.base, dueAt: null, refusals: 0, notice }, out: [] };

@@ -19,6 +19,7 @@ const groups: Group[] = [
     name: "Observe",
     rooms: [
       { name: "Calls", to: "/calls", letter: "c", needs: "calls.read" },
+      { name: "Dashboards", to: "/dashboards", letter: "d", needs: "dashboards.read" },
       { name: "Audit", to: "/audit", letter: "a", needs: "audit.read" },
     ],
   },

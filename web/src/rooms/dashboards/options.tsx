@@ -1,0 +1,91 @@
+import Button from "@mui/material/Button";
+import TextField from "@mui/material/TextField";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { widgetKinds } from "../../api/queries/dashboards";
+import type { JsonSchema } from "../../api/types";
+import type { Widget } from "../../api/widgets";
+import { FormDialog } from "../../parts/ask";
+import { fieldProblem, fieldsOf, valuesFrom } from "../../parts/schema";
+import { SchemaFields } from "../../parts/schema-form";
+import { Loaded } from "../../parts/trouble";
+import { exampleOf } from "./examples";
+import { typeNames } from "./widgets/widget";
+
+const asText = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value, null, 2) : String(value));
+
+function textsOf(options: object): Record<string, string> {
+  const said = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(said.map(([name, value]) => [name, asText(value)]));
+}
+
+interface FormProps {
+  widget: Widget;
+  schema: JsonSchema;
+  onSave: (title: string, options: object) => void;
+  onClose: () => void;
+}
+
+function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
+  const fields = fieldsOf(schema);
+  const [title, setTitle] = useState(widget.title);
+  const [texts, setTexts] = useState(() => textsOf(widget.options));
+  const [tried, setTried] = useState(false);
+  const wrongTitle = title.trim() === "" ? "Give it a title" : title.length > 120 ? "At most 120 characters" : null;
+  const wrong = wrongTitle !== null || fields.some((field) => fieldProblem(field, texts[field.name] ?? ""));
+  const set = (name: string, text: string) => setTexts((before) => ({ ...before, [name]: text }));
+  const example = exampleOf(widget.type, Date.now());
+  return (
+    <FormDialog
+      title={`Options of ${widget.title}`}
+      verb="Save"
+      busy={false}
+      error={null}
+      wide={example !== undefined}
+      onSubmit={() => {
+        setTried(true);
+        if (!wrong) onSave(title.trim(), valuesFrom(fields, texts));
+      }}
+      onClose={onClose}
+    >
+      <TextField
+        label="Title"
+        value={title}
+        onChange={(event) => setTitle(event.target.value)}
+        error={wrongTitle !== null}
+        helperText={wrongTitle ?? typeNames[widget.type]}
+        autoComplete="off"
+        margin="dense"
+      />
+      <SchemaFields fields={fields} texts={texts} tried={tried} onChange={set} />
+      {example && (
+        <div className="row">
+          <Button onClick={() => set("data", asText(example))}>Start from an example</Button>
+          <span className="dim">Programs fill it with a proposal, which you keep or discard.</span>
+        </div>
+      )}
+    </FormDialog>
+  );
+}
+
+/** A form made from what the schema says about this kind of widget. */
+export function Options({ widget, onSave, onClose }: Omit<FormProps, "schema">) {
+  const kinds = useQuery(widgetKinds);
+  const schema = kinds.data?.find((kind) => kind.type === widget.type)?.options;
+  if (schema) return <OptionsForm widget={widget} schema={schema} onSave={onSave} onClose={onClose} />;
+  return (
+    <FormDialog
+      title={`Options of ${widget.title}`}
+      verb="Save"
+      busy={false}
+      ready={false}
+      error={null}
+      onSubmit={() => {}}
+      onClose={onClose}
+    >
+      <Loaded query={kinds} what="What this widget takes">
+        {() => <p className="dim">The server does not know this kind of widget.</p>}
+      </Loaded>
+    </FormDialog>
+  );
+}

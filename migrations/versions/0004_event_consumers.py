@@ -22,10 +22,12 @@ def upgrade() -> None:
     create_parked_events()
     create_dead_letters()
     create_event_counts()
+    create_published_events()
+    create_event_types()
 
 
 def downgrade() -> None:
-    for table in ("event_counts", "dead_letters", "parked_events", "event_cursors"):
+    for table in ("event_types", "published_events", "event_counts", "dead_letters", "parked_events", "event_cursors"):
         op.drop_table(table)
     op.drop_index("ix_events_org_id_scope_category_seq", "events")
     op.drop_index("ix_events_org_id_scope_subject_seq", "events")
@@ -97,4 +99,31 @@ def create_event_counts() -> None:
         sa.Column("kind", sa.String(length=80), nullable=False),
         sa.Column("happened", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("org_id", "scope", "day", "kind", name="pk_event_counts"),
+    )
+
+
+def create_published_events() -> None:
+    op.create_table(
+        "published_events",
+        sa.Column("org_id", sa.String(length=40), nullable=False),
+        sa.Column("scope", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=200), nullable=False),
+        sa.Column("external_id", sa.String(length=200), nullable=False),
+        sa.Column("event_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("org_id", "scope", "source", "external_id", name="pk_published_events"),
+    )
+    op.create_index("ix_published_events_at", "published_events", ["at"])
+
+
+def create_event_types() -> None:
+    op.create_table(
+        "event_types",
+        sa.Column("org_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=80), nullable=False),
+        sa.Column("summary", sa.String(length=300), nullable=False),
+        sa.Column("schema", JSON, nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("org_id", "kind", name="pk_event_types"),
     )

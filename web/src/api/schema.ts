@@ -1078,6 +1078,215 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description The scope's webhooks by name, with how they do.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Create Webhook
+         * @description The answer holds the secret, this one time.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Webhook */
+        get: operations["find_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Webhook
+         * @description With everything that was queued or is on record for it.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Update Webhook
+         * @description `headers` replaces them all; a header without a value keeps the value it has.
+         */
+        patch: operations["update_webhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Webhook
+         * @description Nothing is sent, and what happens meanwhile is not queued; a replay brings it later.
+         */
+        post: operations["pause_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Webhook
+         * @description From paused or disabled.
+         */
+        post: operations["resume_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook Secret
+         * @description The answer holds the new secret, this one time; both sign until `overlap_s` is over.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Webhook
+         * @description Send the newest event it wants, or a sample marked as one, and wait for what the endpoint says.
+         */
+        post: operations["try_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay Webhook
+         * @description Queue a range of the log again, in order and under the same ids; a dry run says what would be queued.
+         */
+        post: operations["replay_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhook Deliveries
+         * @description The newest first. `kind` is `service.created` or `service.*`.
+         */
+        get: operations["list_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Webhook Delivery
+         * @description With its body, its headers and every attempt.
+         */
+        get: operations["find_webhook_delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeliver Webhook
+         * @description The same again under the same id, or with `body` an edited copy under a new one.
+         */
+        post: operations["redeliver_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dashboards": {
         parameters: {
             query?: never;
@@ -1400,6 +1609,14 @@ export interface components {
             id: string;
             name: string;
         };
+        Attempt: {
+            number: number;
+            at: string;
+            status: number | null;
+            took_ms: number;
+            error: string | null;
+            response: string;
+        };
         Attention: {
             /** @enum {string} */
             kind: "breaker_open" | "budget_warning" | "budget_exhausted" | "service_unhealthy" | "gateway_stale";
@@ -1719,6 +1936,49 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        Delivery: {
+            id: string;
+            webhook_id: string;
+            event_id: string;
+            kind: string;
+            subject: string;
+            /** @enum {string} */
+            origin: "event" | "test" | "edit";
+            /** @enum {string} */
+            state: "pending" | "delivered" | "dead" | "discarded";
+            attempts: number;
+            next_at: string | null;
+            created_at: string;
+            finished_at: string | null;
+            last_status: number | null;
+            last_error: string | null;
+            edited: boolean;
+        };
+        /** @description A delivery with all there is to know; `attempts` are the newest hundred, the last one's number says how many began. */
+        DeliveryDetail: {
+            id: string;
+            webhook_id: string;
+            event_id: string;
+            kind: string;
+            subject: string;
+            /** @enum {string} */
+            origin: "event" | "test" | "edit";
+            /** @enum {string} */
+            state: "pending" | "delivered" | "dead" | "discarded";
+            next_at: string | null;
+            created_at: string;
+            finished_at: string | null;
+            last_status: number | null;
+            last_error: string | null;
+            edited: boolean;
+            body: string;
+            headers: components["schemas"]["SentHeader"][];
+            attempts: components["schemas"]["Attempt"][];
+        };
+        DeliveryList: {
+            items: components["schemas"]["Delivery"][];
+            pagination: components["schemas"]["Pagination"];
+        };
         Endpoint: {
             id: string;
             url: string;
@@ -1886,6 +2146,15 @@ export interface components {
         GrantList: {
             items: components["schemas"]["Grant"][];
             pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `value` null keeps the value that the header of this name has. */
+        HeaderAsk: {
+            name: string;
+            value?: string | null;
+        };
+        HeaderHint: {
+            name: string;
+            hint: string;
         };
         Health: {
             /** @enum {string} */
@@ -2254,6 +2523,10 @@ export interface components {
             name: string;
             message: string;
         };
+        /** @description Without a body the same one is sent again; with one, an edited copy is sent as a new delivery. */
+        RedeliveryAsk: {
+            body?: string | null;
+        };
         /** @description `applied` hold from now on; `needs_restart` changed too but are read only at start. */
         Reload: {
             applied: string[];
@@ -2309,6 +2582,15 @@ export interface components {
         SecretList: {
             items: components["schemas"]["Secret"][];
             pagination: components["schemas"]["Pagination"];
+        };
+        SentHeader: {
+            name: string;
+            value: string;
+        };
+        SentRequest: {
+            url: string;
+            headers: components["schemas"]["SentHeader"][];
+            body: string;
         };
         Series: {
             step_s: number;
@@ -2508,6 +2790,102 @@ export interface components {
         VersionPatch: {
             weight?: number | null;
             status?: ("active" | "deprecated") | null;
+        };
+        Webhook: {
+            id: string;
+            name: string;
+            url: string;
+            description: string;
+            /** @enum {string} */
+            status: "active" | "paused" | "disabled";
+            disabled_reason: string | null;
+            kinds: string[];
+            services: string[];
+            templates: string[];
+            headers: components["schemas"]["HeaderHint"][];
+            ladder_s: number[] | null;
+            secret_hint: string;
+            previous_secret_until: string | null;
+            created_at: string;
+            updated_at: string;
+            health: components["schemas"]["WebhookHealth"];
+        };
+        WebhookAsk: {
+            name: string;
+            url: string;
+            /** @default  */
+            description?: string;
+            kinds?: string[];
+            services?: string[];
+            templates?: string[];
+            headers?: components["schemas"]["HeaderAsk"][];
+            ladder_s?: number[] | null;
+        };
+        WebhookHealth: {
+            delivered_24h: number;
+            failed_24h: number;
+            pending: number;
+            dead: number;
+            last_success_at: string | null;
+            last_failure_at: string | null;
+            last_error: string | null;
+        };
+        WebhookList: {
+            items: components["schemas"]["Webhook"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description What is left out stays; `null` is meaningful for ladder_s only, where it brings back the usual steps. */
+        WebhookPatch: {
+            name?: string;
+            url?: string;
+            description?: string;
+            kinds?: string[];
+            services?: string[];
+            templates?: string[];
+            headers?: components["schemas"]["HeaderAsk"][];
+            ladder_s?: number[] | null;
+        };
+        WebhookReplay: {
+            dry_run: boolean;
+            events: number;
+            new: number;
+            again: number;
+            waiting: number;
+            replayed: number;
+            more_from: string | null;
+        };
+        WebhookReplayAsk: {
+            /** Format: date-time */
+            since: string;
+            until?: string | null;
+            kinds?: string[];
+            /**
+             * @default all
+             * @enum {string}
+             */
+            which?: "all" | "failed" | "missing";
+            /** @default false */
+            dry_run?: boolean;
+        };
+        /** @description For how long the secret before signs as well; 0 ends it at once. */
+        WebhookRotationAsk: {
+            /** @default 86400 */
+            overlap_s?: number;
+        };
+        /** @description The only time that the secret is shown. */
+        WebhookSecret: {
+            webhook: components["schemas"]["Webhook"];
+            secret: string;
+        };
+        /** @description What was sent and what came back; `sample` when nothing that the webhook wants has happened yet. */
+        WebhookTest: {
+            delivery_id: string;
+            sample: boolean;
+            request: components["schemas"]["SentRequest"];
+            status: number | null;
+            took_ms: number;
+            error: string | null;
+            response: string;
         };
         /** @description `options` is a JSON schema without references. */
         WidgetType: {
@@ -5235,6 +5613,431 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventReplay"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    update_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    pause_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    resume_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRotationAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    try_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    replay_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookReplayAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_webhook_deliveries: {
+        parameters: {
+            query?: {
+                state?: ("pending" | "delivered" | "dead" | "discarded") | null;
+                kind?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_webhook_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryDetail"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    redeliver_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeliveryAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
                 };
             };
             /** @description Refused or failed; see the body. */

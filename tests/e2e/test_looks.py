@@ -85,22 +85,29 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
+def judge(name: str, opened: Base) -> dict[str, list[str]]:
+    """What is wrong with a page in either theme and on a phone; its pictures are kept to look at."""
+    page, wrong = opened.page, dict[str, list[str]]()
+    for theme, rules in (("light", _EVERY_RULE), ("dark", _COLOURS)):
+        opened.choose_theme(theme)
+        shoot(page, f"{name}-{theme}")
+        if found := complaints(page, rules):
+            wrong[f"{name}, {theme}"] = found
+    opened.choose_theme("light")
+    page.set_viewport_size(PHONE)
+    shoot(page, f"{name}-phone")
+    if opened.sideways() > 0:
+        wrong[f"{name}, phone"] = [f"{opened.sideways()} px too wide"]
+    page.set_viewport_size(DESK)
+    return wrong
+
+
 @pytest.mark.req("SP14")
 def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(house: House, new_context: NewContext) -> None:
     page = sign_in(new_context(reduced_motion="reduce"), OWNER).new_page()
     wrong: dict[str, list[str]] = {}
     for name, opened in open_pages(page, house):
-        for theme, rules in (("light", _EVERY_RULE), ("dark", _COLOURS)):
-            opened.choose_theme(theme)
-            shoot(page, f"{name}-{theme}")
-            if found := complaints(page, rules):
-                wrong[f"{name}, {theme}"] = found
-        opened.choose_theme("light")
-        page.set_viewport_size(PHONE)
-        shoot(page, f"{name}-phone")
-        if opened.sideways() > 0:
-            wrong[f"{name}, phone"] = [f"{opened.sideways()} px too wide"]
-        page.set_viewport_size(DESK)
+        wrong |= judge(name, opened)
     assert wrong == {}
 
 

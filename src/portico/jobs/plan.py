@@ -9,6 +9,7 @@ from portico.domains.dashboards import public as dashboards
 from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.limits import public as limits
+from portico.domains.publishing import public as publishing
 from portico.domains.routing import public as routing
 from portico.domains.routing.model import Snapshot
 from portico.domains.tenancy import public as tenancy
@@ -113,6 +114,7 @@ class PurgeOld:
             "calls": await usage.purge_calls(scope, deps),
             "events": await events.purge_events(scope, deps, await followers.unread_positions(scope, deps)),
             "webhook deliveries": await webhooks.purge_deliveries(scope, deps),
+            "published ids": await publishing.purge_published(scope, deps),
             "dead letters": await followers.purge_dead_letters(scope, deps),
             "audit entries": await audit.purge_audit(scope, deps),
             "sign-ins and tickets": await tenancy.purge_expired(scope, deps),

@@ -179,8 +179,9 @@ def catalogue() -> dict[str, Kind]:
     return dict(sorted(_catalogue.items()))
 
 
-def nouns() -> frozenset[str]:
-    return frozenset(kind.noun for kind in _catalogue.values())
+def house_nouns() -> frozenset[str]:
+    """What the house's events, or the aliases of them, are named after."""
+    return frozenset({kind.noun for kind in _catalogue.values()} | {alias.partition(".")[0] for alias in ALIASES})
 
 
 # --- patterns ---------------------------------------------------------------------------------------------------------

@@ -40,6 +40,10 @@ async def list_events(scope: OrgScope, wanted: EventFilter, ask: PageAsk, deps: 
     return make_page(rows, ask, lambda event: (event.seq,), None)
 
 
+async def load_event(tx: Tx, scope: OrgScope, event_id: str) -> Event | None:
+    return await store.load_event(tx, scope, event_id)
+
+
 async def find_event(scope: OrgScope, event_id: str, deps: Deps) -> Event:
     async with deps.read() as tx:
         event = await store.load_event(tx, scope, event_id)

@@ -896,7 +896,11 @@ export interface paths {
          */
         get: operations["list_events"];
         put?: never;
-        post?: never;
+        /**
+         * Publish Event
+         * @description Tell the org's log what happened elsewhere. The same `source` and `id` once more answer 200 and record nothing.
+         */
+        post: operations["publish_event"];
         delete?: never;
         options?: never;
         head?: never;
@@ -915,6 +919,50 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Event Types
+         * @description Every type there is: Portico's own, then those that the org has registered.
+         */
+        get: operations["list_event_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-types/{event_type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Register Event Type
+         * @description From now on, what is published under this type must fit the schema.
+         */
+        put: operations["register_event_type"];
+        post?: never;
+        /**
+         * Remove Event Type
+         * @description The type can still be published, unchecked.
+         */
+        delete: operations["remove_event_type"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1817,6 +1865,25 @@ export interface components {
             id: string;
             name: string;
         };
+        /** @description CloudEvents 1.0 in its structured JSON form; `data` is an object. */
+        CloudEvent: {
+            /** @constant */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            type: string;
+            data: {
+                [key: string]: unknown;
+            };
+            time?: string | null;
+            subject?: string | null;
+            /**
+             * @default application/json
+             * @constant
+             */
+            datacontenttype?: "application/json";
+            dataschema?: string | null;
+        };
         Component: {
             name: string;
             /** @enum {string} */
@@ -2066,6 +2133,33 @@ export interface components {
             until?: string | null;
             /** @default true */
             dry_run?: boolean;
+        };
+        /** @description `about` is the field that names what the event is about; of an org's own types the envelope's subject does. */
+        EventType: {
+            type: string;
+            kind: string;
+            version: number;
+            /** @enum {string} */
+            category: "system" | "application" | "integration" | "error";
+            summary: string;
+            about: string | null;
+            aliases: string[];
+            /** @enum {string} */
+            origin: "portico" | "org";
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        EventTypeAsk: {
+            /** @default  */
+            summary?: string;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        EventTypeList: {
+            items: components["schemas"]["EventType"][];
+            pagination: components["schemas"]["Pagination"];
         };
         /** @description `entries` are the org's own, null when counting takes too long; the numbers are of this process since its start. */
         Family: {
@@ -2517,6 +2611,11 @@ export interface components {
             kind: "person" | "key" | "system";
             id: string;
             name: string;
+        };
+        /** @description `duplicate`: it was on record already, and nothing was recorded now. */
+        Published: {
+            event: components["schemas"]["Event"];
+            duplicate: boolean;
         };
         Reason: {
             code: string;
@@ -5307,6 +5406,39 @@ export interface operations {
             };
         };
     };
+    publish_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Published"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     find_event: {
         parameters: {
             query?: never;
@@ -5326,6 +5458,99 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Event"];
                 };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_event_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    register_event_type: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventTypeAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_event_type: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed; see the body. */
             default: {

@@ -15,6 +15,7 @@ from portico.cli import (
     doctor,
     installation,
     keys,
+    notices,
     people,
     record,
     services,
@@ -113,7 +114,12 @@ for name, nouns in (
 
 for command in _looking:
     app.command(rich_help_panel=LOOKING)(command)
-for name, nouns in (("calls", record.calls), ("audit", record.audit), ("events", record.events)):
+for name, nouns in (
+    ("notices", notices.notices),
+    ("calls", record.calls),
+    ("audit", record.audit),
+    ("events", record.events),
+):
     app.add_typer(nouns, name=name, rich_help_panel=LOOKING)
 
 

@@ -9,6 +9,7 @@ from portico.domains.dashboards import public as dashboards
 from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.limits import public as limits
+from portico.domains.notices import public as notices
 from portico.domains.publishing import public as publishing
 from portico.domains.routing import public as routing
 from portico.domains.routing.model import Snapshot
@@ -115,7 +116,9 @@ class PurgeOld:
             "events": await events.purge_events(scope, deps, await followers.unread_positions(scope, deps)),
             "webhook deliveries": await webhooks.purge_deliveries(scope, deps),
             "published ids": await publishing.purge_published(scope, deps),
+            "webhook deliveries": await webhooks.purge_deliveries(scope, deps),
             "dead letters": await followers.purge_dead_letters(scope, deps),
+            "notices": await notices.purge_notices(scope, deps),
             "audit entries": await audit.purge_audit(scope, deps),
             "sign-ins and tickets": await tenancy.purge_expired(scope, deps),
             "budget windows": await limits.forget_old_windows(scope, deps),
@@ -129,6 +132,7 @@ def consumers(deps: Deps) -> list[events.Consumer]:
     return [
         followers.EventCounts(),
         webhooks.QueueDeliveries(),
+        notices.TellPeople(),
     ]
 
 

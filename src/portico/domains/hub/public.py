@@ -4,7 +4,7 @@ from portico.domains.hub.health import HealthStatus, check_health
 from portico.domains.hub.leases import expire_leases
 from portico.domains.hub.model import Credential, Method, Price, Service, ServiceDraft, ServiceRoute, VersionRoute
 from portico.domains.hub.route_store import load_routes as snapshot_services
-from portico.domains.hub.service import create_service, find_service, find_service_by_id, list_services
+from portico.domains.hub.service import create_service, find_service, find_service_by_id, list_services, load_service
 
 __all__ = [
     "Credential",
@@ -21,5 +21,6 @@ __all__ = [
     "find_service",
     "find_service_by_id",
     "list_services",
+    "load_service",
     "snapshot_services",
 ]

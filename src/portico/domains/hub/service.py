@@ -94,6 +94,12 @@ async def find_service_by_id(scope: OrgScope, service_id: str, deps: Deps) -> Se
     return found[0] if found and scope.may("services.read", service_id) else None
 
 
+async def load_service(tx: Tx, scope: OrgScope, service_id: str) -> Service | None:
+    """Within somebody's transaction; None when there is none that this caller may see."""
+    found = await store.load_services(tx, scope, [service_id])
+    return found[0] if found else None
+
+
 async def list_services(
     scope: OrgScope, wanted: ServiceFilter, sort: Sort, ask: PageAsk, deps: Deps, gateways: int | None = None
 ) -> Page[Service]:

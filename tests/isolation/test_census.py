@@ -52,6 +52,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/limits/{limit_id}"): {"rate": 1},
     ("PATCH", "/budgets/{budget_id}"): {"limit": 1},
     ("PUT", "/secrets/{name}"): {"value": "taken-taken"},
+    ("PATCH", "/webhooks/{webhook_id}"): {"name": "taken"},
+    ("POST", "/webhooks/{webhook_id}/rotate-secret"): {},
+    ("POST", "/webhooks/{webhook_id}/replay"): {"since": "2026-01-01T00:00:00Z"},
+    ("POST", "/webhook-deliveries/{delivery_id}/redeliver"): {},
 }
 PARAMETER = re.compile(r"{(\w+)}")
 

@@ -100,6 +100,8 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "permission": "services.call",
     }
     invitation = {"email": "zack@zebra.example", "role": "viewer"}
+    hook = await owner.get_done("POST", "/webhooks", {"name": "zebra-hook", "url": "http://127.0.0.1:9/zebra-hook"})
+    webhook_id = hook["webhook"]["id"]
     org.known = {
         "org_id": org.id,
         "person_id": org.owner,
@@ -111,6 +113,8 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "limit_id": (await owner.get_done("POST", "/limits", limit))["id"],
         "budget_id": (await owner.get_done("POST", "/budgets", budget))["id"],
         "grant_id": (await owner.get_done("POST", "/grants", grant))["id"],
+        "webhook_id": webhook_id,
+        "delivery_id": (await owner.get_done("POST", f"/webhooks/{webhook_id}/test"))["delivery_id"],
         "invitation_id": (await owner.get_done("POST", "/invitations", invitation))["id"],
         "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
     }

@@ -1,17 +1,7 @@
 import { keepPreviousData, mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery } from "../paging";
-import type { DeadLetter, EventConsumer, EventReplay, EventReplayAsk, JsonSchema, OrgEvent, Page } from "../types";
-
-export type EventCategory = OrgEvent["category"];
-
-export interface EventType {
-  kind: string;
-  category: EventCategory;
-  summary: string;
-  aliases: string[];
-  schema: JsonSchema;
-}
+import type { DeadLetter, EventConsumer, EventReplay, EventReplayAsk, EventType, OrgEvent, Page } from "../types";
 
 /** What the socket keeps up to date; this key is never fetched over HTTP. */
 export interface EventTail {

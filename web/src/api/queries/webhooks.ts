@@ -2,110 +2,17 @@ import { keepPreviousData, mutationOptions, queryOptions } from "@tanstack/react
 import { client } from "../client";
 import { pagedQuery } from "../paging";
 
-export type WebhookStatus = "active" | "paused" | "disabled";
-export type DeliveryState = "pending" | "delivered" | "dead" | "discarded";
-
-export interface Webhook {
-  id: string;
-  name: string;
-  url: string;
-  description: string;
-  status: WebhookStatus;
-  disabled_reason: string | null;
-  kinds: string[];
-  services: string[];
-  templates: string[];
-  headers: { name: string; hint: string }[];
-  ladder_s: number[] | null;
-  secret_hint: string;
-  previous_secret_until: string | null;
-  created_at: string;
-  updated_at: string;
-  health: {
-    delivered_24h: number;
-    failed_24h: number;
-    pending: number;
-    dead: number;
-    last_success_at: string | null;
-    last_failure_at: string | null;
-    last_error: string | null;
-  };
-}
-
-export interface WebhookDraft {
-  name: string;
-  url: string;
-  description?: string;
-  kinds: string[];
-  services?: string[];
-  /** A value that is left out keeps what is stored under its name. */
-  headers?: { name: string; value?: string }[];
-  ladder_s?: number[] | null;
-}
-
-export interface WebhookWithSecret {
-  webhook: Webhook;
-  secret: string;
-}
-
-export interface Delivery {
-  id: string;
-  webhook_id: string;
-  event_id: string;
-  kind: string;
-  subject: string;
-  origin: "event" | "test" | "edit";
-  state: DeliveryState;
-  attempts: number;
-  next_at: string | null;
-  created_at: string;
-  finished_at: string | null;
-  last_status: number | null;
-  last_error: string | null;
-  edited: boolean;
-}
-
-export interface Attempt {
-  number: number;
-  at: string;
-  status: number | null;
-  took_ms: number;
-  error: string | null;
-  response: string;
-}
-
-export type DeliveryDetail = Omit<Delivery, "attempts"> & {
-  attempts: Attempt[];
-  body: string;
-  headers: { name: string; value: string }[];
-};
-
-export interface WebhookTest {
-  delivery_id: string;
-  sample: boolean;
-  request: { url: string; headers: { name: string; value: string }[]; body: string };
-  status: number | null;
-  took_ms: number;
-  error: string | null;
-  response: string;
-}
-
-export interface WebhookReplay {
-  dry_run: boolean;
-  events: number;
-  new: number;
-  again: number;
-  waiting: number;
-  replayed: number;
-  more_from: string | null;
-}
-
-export interface WebhookReplayAsk {
-  since: string;
-  until?: string;
-  which: "all" | "failed" | "missing";
-  dry_run: boolean;
-}
+import type {
+  Delivery,
+  DeliveryDetail,
+  Webhook,
+  WebhookChanges,
+  WebhookDraft,
+  WebhookReplay,
+  WebhookReplayAsk,
+  WebhookTest,
+  WebhookWithSecret,
+} from "../types";
 
 const at = (id: string) => `/webhooks/${encodeURIComponent(id)}`;
 const stale = [["webhooks"], ["audit"]];
@@ -127,7 +34,7 @@ export const createWebhook = mutationOptions({
 });
 export const editWebhook = (id: string) =>
   mutationOptions({
-    mutationFn: (changes: Partial<WebhookDraft>) => client.patch<Webhook>(at(id), changes),
+    mutationFn: (changes: WebhookChanges) => client.patch<Webhook>(at(id), changes),
     meta: { stale },
     gcTime: 0,
   });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EventType } from "../../api/queries/events";
-import type { OrgEvent } from "../../api/types";
+import type { EventType, OrgEvent } from "../../api/types";
 import { bare, fits, fitsKind, groupsOf, mergeEvents, named, placeOf } from "./kinds";
 
 const event = (seq: number, more: Partial<OrgEvent> = {}) =>

@@ -1,5 +1,5 @@
-import type { EventFilters, EventType } from "../../api/queries/events";
-import type { OrgEvent } from "../../api/types";
+import type { EventFilters } from "../../api/queries/events";
+import type { EventType, OrgEvent } from "../../api/types";
 
 /** `service.created.v1` without its version, as people say it. */
 export const bare = (kind: string) => kind.replace(/\.v\d+$/, "");

@@ -1,8 +1,9 @@
 import Button from "@mui/material/Button";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
-import { type EventType, eventTypes } from "../../api/queries/events";
+import { eventTypes } from "../../api/queries/events";
 import { useMay } from "../../api/session";
+import type { EventType } from "../../api/types";
 import { Code } from "../../parts/copy";
 import { FilterChip, options, SearchBox, useFilters } from "../../parts/filters";
 import { counted } from "../../parts/format";

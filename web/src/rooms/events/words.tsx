@@ -1,4 +1,4 @@
-import type { EventCategory } from "../../api/queries/events";
+import type { EventCategory } from "../../api/types";
 import { Pill, type Tone } from "../../parts/words";
 
 const tones: Record<EventCategory, Tone> = {

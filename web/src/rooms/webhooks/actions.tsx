@@ -8,15 +8,8 @@ import TextField from "@mui/material/TextField";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
-import {
-  deleteWebhook,
-  editWebhook,
-  rotateWebhookSecret,
-  testWebhook,
-  type Webhook,
-  type WebhookTest,
-  type WebhookWithSecret,
-} from "../../api/queries/webhooks";
+import { deleteWebhook, editWebhook, rotateWebhookSecret, testWebhook } from "../../api/queries/webhooks";
+import type { Webhook, WebhookTest, WebhookWithSecret } from "../../api/types";
 import { Ask, FormDialog } from "../../parts/ask";
 import { Code } from "../../parts/copy";
 import { useForm } from "../../parts/form";

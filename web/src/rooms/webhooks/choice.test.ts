@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EventType } from "../../api/queries/events";
+import type { EventType } from "../../api/types";
 import { groupsOf } from "../events/kinds";
 import { chosenIn, covers, strangers, withGroup, withKind } from "./choice";
 

@@ -1,4 +1,4 @@
-import type { EventType } from "../../api/queries/events";
+import type { EventType } from "../../api/types";
 import { bare, fitsKind, type KindGroup } from "../events/kinds";
 
 /* What is chosen is a list of patterns: `*`, `service.*`, `service.created`. */

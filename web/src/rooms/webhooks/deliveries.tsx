@@ -1,6 +1,7 @@
 import Button from "@mui/material/Button";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { type Delivery, deliveryList, type Webhook } from "../../api/queries/webhooks";
+import { deliveryList } from "../../api/queries/webhooks";
+import type { Delivery, Webhook } from "../../api/types";
 import { FilterChip, options, SearchBox, useFilters } from "../../parts/filters";
 import { Card } from "../../parts/page";
 import { type Column, More, Table } from "../../parts/table";

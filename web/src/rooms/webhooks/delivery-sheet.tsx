@@ -2,13 +2,8 @@ import Button from "@mui/material/Button";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import {
-  type Attempt,
-  type Delivery,
-  type DeliveryDetail,
-  deliveryDetail,
-  redeliver,
-} from "../../api/queries/webhooks";
+import { deliveryDetail, redeliver } from "../../api/queries/webhooks";
+import type { Delivery, DeliveryAttempt, DeliveryDetail } from "../../api/types";
 import { FormDialog } from "../../parts/ask";
 import { Code, CopyId } from "../../parts/copy";
 import { duration, exact } from "../../parts/format";
@@ -22,10 +17,10 @@ import { bare } from "../events/kinds";
 import { layOut } from "./actions";
 import { DeliveryPill, NextTry, originWords } from "./words";
 
-const isTaken = (attempt: Attempt) => attempt.error === null && attempt.status !== null;
+const isTaken = (attempt: DeliveryAttempt) => attempt.error === null && attempt.status !== null;
 
 /** Every try, newest first, with what came back. */
-function Attempts({ of }: { of: Attempt[] }) {
+function Attempts({ of }: { of: DeliveryAttempt[] }) {
   if (of.length === 0) return <p className="dim">Not tried yet.</p>;
   return (
     <ol className="attempts" aria-label="Tries">

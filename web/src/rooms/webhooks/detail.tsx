@@ -3,14 +3,9 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useParams } from "react-router";
 import { allServices } from "../../api/queries/services";
-import {
-  pauseWebhook,
-  resumeWebhook,
-  type Webhook,
-  type WebhookWithSecret,
-  webhookDetail,
-} from "../../api/queries/webhooks";
+import { pauseWebhook, resumeWebhook, webhookDetail } from "../../api/queries/webhooks";
 import { useMay } from "../../api/session";
+import type { Webhook, WebhookWithSecret } from "../../api/types";
 import { useFilters } from "../../parts/filters";
 import { count, exact, seconds } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Webhook } from "../../api/queries/webhooks";
+import type { Webhook } from "../../api/types";
 import { blank, changesOf, check, commandOf, draftOf, valuesOf } from "./draft";
 import { healthOf } from "./words";
 

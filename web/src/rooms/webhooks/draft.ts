@@ -1,4 +1,4 @@
-import type { Webhook, WebhookDraft } from "../../api/queries/webhooks";
+import type { Webhook, WebhookDraft } from "../../api/types";
 import type { Problems } from "../../parts/form";
 
 export interface HeaderRow {
@@ -90,7 +90,7 @@ export function check(values: WebhookValues): Problems<WebhookValues> {
   };
 }
 
-export function draftOf(values: WebhookValues): Required<WebhookDraft> {
+export function draftOf(values: WebhookValues): Required<Omit<WebhookDraft, "templates">> {
   return {
     name: values.name.trim(),
     url: values.url.trim(),
@@ -107,7 +107,7 @@ const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stri
 /** Only what differs is sent, so that what somebody else changed meanwhile stays. */
 export function changesOf(before: WebhookValues, after: WebhookValues): Partial<WebhookDraft> {
   const [old, now] = [draftOf(before), draftOf(after)];
-  const changed = (Object.keys(now) as (keyof WebhookDraft)[]).filter((name) => !same(old[name], now[name]));
+  const changed = (Object.keys(now) as (keyof typeof now)[]).filter((name) => !same(old[name], now[name]));
   return Object.fromEntries(changed.map((name) => [name, now[name]]));
 }
 
@@ -117,7 +117,7 @@ const quoted = (text: string) => (/^[\w.:/@-]+$/.test(text) ? text : `'${text.re
 export function commandOf(draft: WebhookDraft): string {
   return [
     `portico webhooks add ${quoted(draft.name || "NAME")} --url ${quoted(draft.url || "URL")}`,
-    ...draft.kinds.map((kind) => `--kind ${quoted(kind)}`),
+    ...(draft.kinds ?? []).map((kind) => `--kind ${quoted(kind)}`),
     ...(draft.services ?? []).map((id) => `--service ${id}`),
   ].join(" ");
 }

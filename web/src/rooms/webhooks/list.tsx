@@ -1,8 +1,9 @@
 import Button from "@mui/material/Button";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
-import { type Webhook, webhookList } from "../../api/queries/webhooks";
+import { webhookList } from "../../api/queries/webhooks";
 import { useMay } from "../../api/session";
+import type { Webhook } from "../../api/types";
 import { count } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
 import { type Column, More, Table } from "../../parts/table";

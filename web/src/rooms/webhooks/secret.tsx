@@ -1,4 +1,4 @@
-import type { WebhookWithSecret } from "../../api/queries/webhooks";
+import type { WebhookWithSecret } from "../../api/types";
 import { ShownOnce } from "../../parts/once";
 import { Snippets } from "./snippets";
 

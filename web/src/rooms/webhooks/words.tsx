@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryState, Webhook } from "../../api/queries/webhooks";
+import type { Delivery, DeliveryState, Webhook } from "../../api/types";
 import { useNow } from "../../parts/now";
 import { Ago, Pill, type Tone } from "../../parts/words";
 

@@ -20,6 +20,7 @@ const groups: Group[] = [
     rooms: [
       { name: "Calls", to: "/calls", letter: "c", needs: "calls.read" },
       { name: "Dashboards", to: "/dashboards", letter: "d", needs: "dashboards.read" },
+      { name: "Events", to: "/events", letter: "e", needs: "events.read" },
       { name: "Audit", to: "/audit", letter: "a", needs: "audit.read" },
     ],
   },
@@ -30,6 +31,7 @@ const groups: Group[] = [
       { name: "Members", to: "/members", letter: "m", needs: "members.read" },
       { name: "Budgets and limits", to: "/budgets", letter: "b", needs: "budgets.read" },
       { name: "Secrets", to: "/secrets", letter: "x", needs: "secrets.read" },
+      { name: "Webhooks", to: "/webhooks", letter: "w", needs: "webhooks.read" },
       { name: "Settings", to: "/settings", letter: "t" },
     ],
   },

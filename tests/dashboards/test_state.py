@@ -39,7 +39,9 @@ async def patch(who: Any, board: Dashboard, version: int, operations: Any, deps:
 
 
 @pytest.mark.req("HY9", "HY10", "C42")
-async def test_a_patch_for_the_current_version_is_applied_and_told(deps: Deps, people: People, board: Dashboard) -> None:
+async def test_a_patch_for_the_current_version_is_applied_and_told(
+    deps: Deps, people: People, board: Dashboard
+) -> None:
     heard = deps.bus.listen("dashboards")
     applied = await patch(people.ben, board, 1, retitle("w1", "Traffic"), deps)
     assert heard.is_set()

@@ -15,6 +15,7 @@ MAX_STATE_BYTES = 64 * 1024
 MAX_WIDGETS = 30
 _GRID_COLUMNS = 12
 _AT = re.compile(r"(.*) - at (?:`key` in )?`\$\.?([^`]*)`", re.S)
+_INDEX = re.compile(r"\[([0-9]+)\]")
 _DAYS = frozenset({"due", "starts", "ends", "day"})
 _MOMENTS = frozenset({"at", "as_of"})
 
@@ -68,7 +69,7 @@ def _mismatch(value: Any, kind: Any, where: str) -> list[FieldError]:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         found = _AT.fullmatch(str(error))
-        message, path = (found[1], found[2]) if found else (str(error), "")
+        message, path = (found[1], _INDEX.sub(r".\1", found[2])) if found else (str(error), "")
         return [FieldError(".".join(part for part in (where, path) if part) or "state", message.replace("`", ""))]
     return []
 

@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 MASK = "•••"
+# Tokens, in the plural, are what models are paid for.
 _SECRET_NAME = re.compile(
-    r"secret|passw(or)?d|passphrase|token|credential|authorization|cookie|private.?key|api.?key|\bpin\b|\bssn\b|\biban\b",
+    r"secret|passw(or)?d|passphrase|token(?!s)|credential|authorization|cookie|private.?key|api.?key|\bpin\b|\bssn\b|\biban\b",
     re.I,
 )
 _SECRET_VALUE = re.compile(

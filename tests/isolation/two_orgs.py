@@ -6,6 +6,8 @@ from typing import Any
 import httpx2
 from sqlalchemy import select
 
+from portico.domains.events import public as events
+from portico.domains.notices import public as notices
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import public as usage
 from portico.kernel.ids import OrgId
@@ -24,6 +26,8 @@ NOT_LISTED = {
     "open_reservations",
     "ws_tickets",
     "sign_ins",
+    "notice_marks",
+    "notice_reads",
 }
 
 
@@ -117,6 +121,7 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "delivery_id": (await owner.get_done("POST", f"/webhooks/{webhook_id}/test"))["delivery_id"],
         "invitation_id": (await owner.get_done("POST", "/invitations", invitation))["id"],
         "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
+        "notice_id": await tell(deps, OrgId(org.id), service["id"]),
     }
 
 
@@ -128,6 +133,16 @@ async def record_call(deps: Deps, org_id: OrgId, key_id: str, service_id: str) -
     journals.append(deps.settings.data_dir / "journal", journals.lines(journals.opening("e1"), line))
     await usage.fold_journals(deps)
     return line.id
+
+
+async def tell(deps: Deps, org_id: OrgId, service_id: str) -> str:
+    """A notice, as the consumer of the log would have made it."""
+    scope = tenancy.open_system_scope(org_id)
+    payload = {"service_id": service_id, "name": "zebra-pricing", "status": "unhealthy", "before": "healthy"}
+    async with deps.uow() as tx:
+        event = await events.record(tx, scope, kind="service.health_degraded.v1", payload=payload)
+        await notices.TellPeople().consume(tx, scope, event)
+    return notices.notice_id(event.id)
 
 
 async def rows_of(deps: Deps, org_id: str) -> dict[str, list[tuple[Any, ...]]]:

@@ -12,14 +12,14 @@ from portico.platform.web import Ask, DepsDep, Listing, Wire, needs, whole_listi
 router = APIRouter(prefix="/cache", tags=["installation"])
 
 
-class StalenessWire(Wire):
+class CacheStalenessWire(Wire):
     """How old what the cache answered with was; null before its first answer."""
 
     mean_s: float | None
     max_s: float | None
 
 
-class FamilyWire(Wire):
+class CacheFamilyWire(Wire):
     """`entries` are the org's own, null when counting takes too long; the numbers are of this process since its start."""
 
     family: Family
@@ -30,27 +30,29 @@ class FamilyWire(Wire):
     misses: int
     errors: int
     entries: int | None
-    staleness: StalenessWire
+    staleness: CacheStalenessWire
 
 
-class ForgetAsk(Ask):
+class CacheForgetAsk(Ask):
     """No family means all of them."""
 
     family: Family | None = None
 
 
-class ForgottenWire(Wire):
+class CacheForgottenWire(Wire):
     forgotten: list[Family]
 
 
 @router.get("")
-async def show_cache(deps: DepsDep, scope: OrgScope = needs("settings.read")) -> Listing[FamilyWire]:
+async def show_cache(deps: DepsDep, scope: OrgScope = needs("settings.read")) -> Listing[CacheFamilyWire]:
     """The families of cached reads, how long each is kept, and how well it works."""
     return whole_listing([await _family(deps.cache, family, scope) for family in FAMILIES])
 
 
 @router.post("/forget")
-async def forget_cache(ask: ForgetAsk, deps: DepsDep, scope: OrgScope = needs("settings.manage")) -> ForgottenWire:
+async def forget_cache(
+    ask: CacheForgetAsk, deps: DepsDep, scope: OrgScope = needs("settings.manage")
+) -> CacheForgottenWire:
     """Make the next reads of this org real ones, in every process; other orgs keep what they have."""
     families: list[Family] = list(FAMILIES) if ask.family is None else [ask.family]
     async with deps.uow() as tx:
@@ -58,12 +60,12 @@ async def forget_cache(ask: ForgetAsk, deps: DepsDep, scope: OrgScope = needs("s
         await audit.record(tx, scope, action="cache.forget", target=target, detail={"families": families})
         for family in families:
             tx.forget(scope.org_id, family)
-    return ForgottenWire(forgotten=families)
+    return CacheForgottenWire(forgotten=families)
 
 
-async def _family(cache: ReadCache, family: Family, scope: OrgScope) -> FamilyWire:
+async def _family(cache: ReadCache, family: Family, scope: OrgScope) -> CacheFamilyWire:
     numbers = cache.numbers.get(family, FamilyNumbers())
-    return FamilyWire(
+    return CacheFamilyWire(
         family=family,
         used=family in USED_FAMILIES,
         kept_in=cache.store.kept_in,
@@ -72,7 +74,7 @@ async def _family(cache: ReadCache, family: Family, scope: OrgScope) -> FamilyWi
         misses=numbers.misses,
         errors=numbers.errors,
         entries=await cache.count(scope.org_id, family),
-        staleness=StalenessWire(
+        staleness=CacheStalenessWire(
             mean_s=round(numbers.age_sum_s / numbers.hits, 3) if numbers.hits else None,
             max_s=round(numbers.age_max_s, 3) if numbers.hits else None,
         ),

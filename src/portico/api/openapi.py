@@ -24,6 +24,7 @@ TAGS = {
     "overview": "What stands on the first page.",
     "events": "The org's log of what happened.",
     "webhooks": "Endpoints that get the org's events, signed, and the log of what was sent to them.",
+    "notices": "What a person should know of without looking for it.",
     "audit": "Who did what, in a chain that can be verified.",
     "installation": "Settings and the state of the parts.",
 }

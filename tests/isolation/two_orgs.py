@@ -121,8 +121,8 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "delivery_id": (await owner.get_done("POST", f"/webhooks/{webhook_id}/test"))["delivery_id"],
         "invitation_id": (await owner.get_done("POST", "/invitations", invitation))["id"],
         "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
-        "notice_id": await tell(deps, OrgId(org.id), service["id"]),
     }
+    org.known["notice_id"] = await tell(deps, OrgId(org.id), org.known["budget_id"])
 
 
 async def record_call(deps: Deps, org_id: OrgId, key_id: str, service_id: str) -> str:
@@ -135,12 +135,13 @@ async def record_call(deps: Deps, org_id: OrgId, key_id: str, service_id: str) -
     return line.id
 
 
-async def tell(deps: Deps, org_id: OrgId, service_id: str) -> str:
+async def tell(deps: Deps, org_id: OrgId, budget_id: str) -> str:
     """A notice, as the consumer of the log would have made it."""
     scope = tenancy.open_system_scope(org_id)
-    payload = {"service_id": service_id, "name": "zebra-pricing", "status": "unhealthy", "before": "healthy"}
+    payload = {"budget_id": budget_id, "name": "zebra-budget", "measure": "money", "limit": 1, "used": 1}
+    payload |= {"used_percent": 100.0, "resets_at": "2026-01-02T00:00:00+00:00"}
     async with deps.uow() as tx:
-        event = await events.record(tx, scope, kind="service.health_degraded.v1", payload=payload)
+        event = await events.record(tx, scope, kind="budget.exhausted.v1", payload=payload)
         await notices.TellPeople().consume(tx, scope, event)
     return notices.notice_id(event.id)
 

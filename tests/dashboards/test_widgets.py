@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
+from jsonschema.exceptions import ValidationError
 
 from portico.domains.dashboards.checks import checked_text, state_problems, widget_problems
 from portico.domains.dashboards.types import load_schema, widget_types
@@ -21,7 +24,16 @@ from tests.dashboards.conftest import People, state_with, widget
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = load_schema()
-VALIDATOR = Draft202012Validator({**SCHEMA, "$ref": "#/$defs/Widget"})
+
+
+def matches(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """As JSON Schema means it: Python's own $ would let a newline at the end pass."""
+    if isinstance(value, str) and re.search(re.sub(r"\$$", r"\\Z", pattern), value) is None:
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+Validator = validators.extend(Draft202012Validator, {"pattern": matches})
+VALIDATOR = Validator({**SCHEMA, "$ref": "#/$defs/Widget"})
 PLACE = {"x": 0, "y": 0, "w": 6, "h": 4}
 TASK = {"id": "1", "title": "t", "status": "todo"}
 # One of everything: the fullest sensible options of each type.
@@ -141,6 +153,19 @@ ODD = st.one_of(
     st.dictionaries(st.sampled_from(["", "a", "x" * 121]), st.one_of(st.text(max_size=3), st.integers()), max_size=3),
     st.just({}),
 )
+
+
+@pytest.mark.parametrize(
+    ("change", "right"),
+    [
+        ({"id": "w1\n"}, False),
+        ({"id": "w1"}, True),
+        ({"type": "TaskList", "options": {"as_of": "2026-01-01T00:00Z\n"}}, False),
+    ],
+)
+def test_a_newline_at_the_end_is_no_part_of_a_name(change: dict[str, Any], right: bool) -> None:
+    odd = widget("w1") | change
+    assert (widget_problems(odd, "w") == []) == VALIDATOR.is_valid(odd) == right
 
 
 @pytest.mark.req("HY21")

@@ -1500,6 +1500,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notices
+         * @description What a person should know of in this scope, newest first.
+         */
+        get: operations["list_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count Notices */
+        get: operations["count_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices/read-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read All Notices
+         * @description All that are there now.
+         */
+        post: operations["read_all_notices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices/{notice_id}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read Notice */
+        post: operations["read_notice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1768,6 +1842,36 @@ export interface components {
             kind: "org" | "scope" | "principal";
             id: string | null;
             name: string;
+        };
+        /** @description `entries` are the org's own, null when counting takes too long; the numbers are of this process since its start. */
+        CacheFamily: {
+            /** @enum {string} */
+            family: "templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards";
+            used: boolean;
+            /** @enum {string} */
+            kept_in: "memory" | "redis";
+            ttl_s: number;
+            hits: number;
+            misses: number;
+            errors: number;
+            entries: number | null;
+            staleness: components["schemas"]["CacheStaleness"];
+        };
+        CacheFamilyList: {
+            items: components["schemas"]["CacheFamily"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description No family means all of them. */
+        CacheForgetAsk: {
+            family?: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards") | null;
+        };
+        CacheForgotten: {
+            forgotten: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards")[];
+        };
+        /** @description How old what the cache answered with was; null before its first answer. */
+        CacheStaleness: {
+            mean_s: number | null;
+            max_s: number | null;
         };
         Call: {
             id: string;
@@ -2161,34 +2265,9 @@ export interface components {
             items: components["schemas"]["EventType"][];
             pagination: components["schemas"]["Pagination"];
         };
-        /** @description `entries` are the org's own, null when counting takes too long; the numbers are of this process since its start. */
-        Family: {
-            /** @enum {string} */
-            family: "templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards";
-            used: boolean;
-            /** @enum {string} */
-            kept_in: "memory" | "redis";
-            ttl_s: number;
-            hits: number;
-            misses: number;
-            errors: number;
-            entries: number | null;
-            staleness: components["schemas"]["Staleness"];
-        };
-        FamilyList: {
-            items: components["schemas"]["Family"][];
-            pagination: components["schemas"]["Pagination"];
-        };
         FieldError: {
             field: string;
             message: string;
-        };
-        /** @description No family means all of them. */
-        ForgetAsk: {
-            family?: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards") | null;
-        };
-        Forgotten: {
-            forgotten: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards")[];
         };
         /** @description `invitation_token` is there once, when the owner is new. */
         Founded: {
@@ -2475,6 +2554,26 @@ export interface components {
             last_used_at: string | null;
             previous_valid_until: string | null;
             secret: string;
+        };
+        /** @description `link` is a place in the web client; `kind` and `subject` are those of the event it was made from. */
+        Notice: {
+            id: string;
+            /** @enum {string} */
+            severity: "info" | "warning" | "error";
+            title: string;
+            text: string;
+            link: string;
+            kind: string;
+            subject: string;
+            at: string;
+            read: boolean;
+        };
+        NoticeCount: {
+            unread: number;
+        };
+        NoticeList: {
+            items: components["schemas"]["Notice"][];
+            pagination: components["schemas"]["Pagination"];
         };
         /** @description One operation of RFC 6902; remove takes no value. */
         OperationAsk: {
@@ -2821,11 +2920,6 @@ export interface components {
             start_us: number;
             took_us: number;
             note: string;
-        };
-        /** @description How old what the cache answered with was; null before its first answer. */
-        Staleness: {
-            mean_s: number | null;
-            max_s: number | null;
         };
         /** @description `version` is the one the patch was made for; `tab` the UUID of the tab, which is not told of its own change. */
         StatePatchAsk: {
@@ -6692,6 +6786,125 @@ export interface operations {
             };
         };
     };
+    list_notices: {
+        parameters: {
+            query?: {
+                /** @description Only what one has not read. */
+                unread?: boolean;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    count_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeCount"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    read_all_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    read_notice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                notice_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     search_audit: {
         parameters: {
             query?: {
@@ -6865,7 +7078,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FamilyList"];
+                    "application/json": components["schemas"]["CacheFamilyList"];
                 };
             };
             /** @description Refused or failed; see the body. */
@@ -6888,7 +7101,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ForgetAsk"];
+                "application/json": components["schemas"]["CacheForgetAsk"];
             };
         };
         responses: {
@@ -6898,7 +7111,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Forgotten"];
+                    "application/json": components["schemas"]["CacheForgotten"];
                 };
             };
             /** @description Refused or failed; see the body. */

@@ -52,6 +52,15 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/limits/{limit_id}"): {"rate": 1},
     ("PATCH", "/budgets/{budget_id}"): {"limit": 1},
     ("PUT", "/secrets/{name}"): {"value": "taken-taken"},
+    ("PATCH", "/dashboards/{dashboard_id}"): {"name": "taken"},
+    ("PATCH", "/dashboards/{dashboard_id}/state"): {
+        "version": 2,
+        "patch": [{"op": "add", "path": "/view/step", "value": "taken"}],
+    },
+    ("POST", "/dashboards/{dashboard_id}/compose"): {
+        "title": "taken",
+        "widgets": [{"type": "Calls", "title": "taken", "options": {}}],
+    },
     ("PATCH", "/webhooks/{webhook_id}"): {"name": "taken"},
     ("POST", "/webhooks/{webhook_id}/rotate-secret"): {},
     ("POST", "/webhooks/{webhook_id}/replay"): {"since": "2026-01-01T00:00:00Z"},

@@ -106,6 +106,7 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
     invitation = {"email": "zack@zebra.example", "role": "viewer"}
     hook = await owner.get_done("POST", "/webhooks", {"name": "zebra-hook", "url": "http://127.0.0.1:9/zebra-hook"})
     webhook_id = hook["webhook"]["id"]
+    dashboard_id, proposal_id = await furnish_dashboard(owner)
     org.known = {
         "org_id": org.id,
         "person_id": org.owner,
@@ -120,9 +121,22 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "webhook_id": webhook_id,
         "delivery_id": (await owner.get_done("POST", f"/webhooks/{webhook_id}/test"))["delivery_id"],
         "invitation_id": (await owner.get_done("POST", "/invitations", invitation))["id"],
+        "dashboard_id": dashboard_id,
+        "proposal_id": proposal_id,
         "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
     }
     org.known["notice_id"] = await tell(deps, OrgId(org.id), org.known["budget_id"])
+
+
+async def furnish_dashboard(owner: Person) -> tuple[str, str]:
+    """A shared dashboard that was changed once, and something proposed for it."""
+    made = await owner.get_done("POST", "/dashboards", {"name": "zebra-board", "shared": "org"})
+    patch = [{"op": "add", "path": "/view/step", "value": "zebra-step"}]
+    await owner.get_done("PATCH", f"/dashboards/{made['id']}/state", {"version": 1, "patch": patch})
+    widgets = [{"type": "Calls", "title": "zebra-calls", "options": {}}]
+    offer = {"title": "zebra-offer", "widgets": widgets}
+    offered = await owner.get_done("POST", f"/dashboards/{made['id']}/compose", offer)
+    return made["id"], offered["id"]
 
 
 async def record_call(deps: Deps, org_id: OrgId, key_id: str, service_id: str) -> str:

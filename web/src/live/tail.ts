@@ -69,6 +69,7 @@ const staleBy: Record<string, string[]> = {
   settings: ["settings"],
   webhook: ["webhooks"],
   dead_letter: ["events"],
+  dashboard: ["dashboards"],
 };
 
 /** Which queries an event makes stale, from the first word of its kind: `service.created.v1` touches services. */

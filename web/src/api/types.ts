@@ -96,6 +96,7 @@ export type Delivery = Schemas["Delivery"];
 export type DeliveryState = Delivery["state"];
 export type DeliveryDetail = Schemas["DeliveryDetail"];
 export type DeliveryAttempt = Schemas["Attempt"];
+export type Notice = Schemas["Notice"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type AuditProof = Schemas["AuditProof"];
 export type Setting = Schemas["Setting"];

@@ -2,19 +2,7 @@ import { mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery } from "../paging";
 import { queryClient } from "../query-client";
-import type { Page } from "../types";
-
-export interface Notice {
-  id: string;
-  severity: "info" | "warning" | "error";
-  title: string;
-  text: string;
-  link: string | null;
-  kind: string;
-  subject: string;
-  at: string;
-  read: boolean;
-}
+import type { Notice, Page } from "../types";
 
 export const noticeList = (filters: { unread?: boolean }) =>
   pagedQuery<Notice>(["notices", "list"], "/notices", { ...filters });

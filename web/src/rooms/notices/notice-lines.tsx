@@ -1,14 +1,15 @@
 import Button from "@mui/material/Button";
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "react-router";
-import { type Notice, readNotice } from "../../api/queries/notices";
+import { readNotice } from "../../api/queries/notices";
+import type { Notice } from "../../api/types";
 import { say } from "../../parts/toasts";
 import { Ago, Pill, type Tone } from "../../parts/words";
 
 const tones: Record<Notice["severity"], Tone> = { info: "plain", warning: "warn", error: "bad" };
 
 /** A place in this client; anything else a notice could name is no link. */
-export const placeIn = (link: string | null): string | null => (link && /^\/(?!\/)/.test(link) ? link : null);
+export const placeIn = (link: string): string | null => (/^\/(?!\/)/.test(link) ? link : null);
 
 function Line({ notice, onFollow }: { notice: Notice; onFollow: (() => void) | undefined }) {
   const read = useMutation({

@@ -33,6 +33,7 @@ function useDeeds(onHelp: () => void): Choice[] {
   if (may("secrets.manage")) deeds.push(deed("secret", "Store a secret", () => navigate("/secrets?new=1")));
   if (may("webhooks.manage")) deeds.push(deed("webhook", "Add a webhook", () => navigate("/webhooks/new")));
   if (may("events.manage")) deeds.push(deed("dead", "Mend dead letters", () => navigate("/events/dead-letters")));
+  if (org) deeds.push(deed("notices", "Read notices", () => navigate("/notices")));
   for (const scope of me.orgs.find((it) => it.id === org?.id)?.scopes ?? []) {
     if (org && scope !== me.scope)
       deeds.push(deed(`scope-${scope}`, `Switch to scope ${scope}`, () => go(org.id, scope)));

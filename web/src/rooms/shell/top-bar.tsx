@@ -11,6 +11,7 @@ import { useMe } from "../../api/session";
 import { useLiveStatus } from "../../live/live";
 import { hourMinute } from "../../parts/format";
 import { Pill } from "../../parts/words";
+import { Bell } from "../notices/bell";
 import { useLeave, useSwitch } from "./moves";
 
 interface DropProps {
@@ -184,6 +185,7 @@ export function TopBar({ menu, onFind, onHelp }: { menu: ReactNode; onFind: () =
       <span className="spring" />
       {me.org && me.permissions.includes("calls.read") && <HealthPill />}
       {me.org && <LivePill />}
+      {me.org && me.person && <Bell />}
       <PersonMenu onHelp={onHelp} />
     </header>
   );

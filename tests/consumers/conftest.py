@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
+from argon2 import PasswordHasher
 
 from portico.domains.consumers.public import ConsumeStatus, Following
 from portico.domains.events import public as events
 from portico.domains.events.model import Consumer, Event
 from portico.domains.tenancy import public as tenancy
+from portico.domains.tenancy.service import passwords as password_work
 from portico.jobs.consume import ConsumeEvents
+from portico.kernel.clock import ManualClock
 from portico.kernel.ids import OrgId
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
@@ -66,3 +69,16 @@ def make(deps: Deps) -> Make:
 
 async def run(deps: Deps, *following: Consumer) -> ConsumeStatus:
     return await ConsumeEvents(deps, Following(tuple(following))).activate()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same algorithm at the least cost: the owners of these tests never sign in."""
+    monkeypatch.setattr(password_work.passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+async def until_dead(deps: Deps, clock: ManualClock, *following: Consumer) -> None:
+    """Through all tries of what fails now."""
+    for _ in range(4):
+        await run(deps, *following)
+        clock.advance(seconds=1800)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,7 @@ from portico.kernel.errors import InvalidInput, NotFound
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from portico.realtime.frames import Patch
-from portico.realtime.states import Applied, StatePump, Step, Whole
+from portico.realtime.states import Applied, Since, StatePump, Step, Whole
 from portico.realtime.topics import TOPICS, Kind
 
 
@@ -78,16 +77,13 @@ class _Source:
     boards: Boards
     name: str
 
-    async def audience(self, reader: OrgScope) -> Callable[[OrgScope], bool]:
-        board = await self._seen(reader)
-        return lambda other: other.actor.id not in board.hidden_from
-
     async def load(self, reader: OrgScope) -> Whole:
         return (await self._seen(reader)).whole
 
-    async def since(self, reader: OrgScope, version: int) -> list[Step] | None:
+    async def since(self, reader: OrgScope, version: int) -> Since:
         board = await self._seen(reader)
-        return board.steps[version:] if board.kept_from <= version <= board.version else None
+        known = board.kept_from <= version <= board.version
+        return Since(board.steps[version:] if known else None, lambda other: other.actor.id not in board.hidden_from)
 
     async def apply(self, writer: OrgScope, ask: Patch) -> Applied | Whole:
         board = await self._seen(writer)

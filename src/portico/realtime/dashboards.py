@@ -1,6 +1,5 @@
 """A dashboard's state as a room serves it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from portico.domains.dashboards import public as dashboards
@@ -8,7 +7,7 @@ from portico.kernel.errors import NotFound
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from portico.realtime.frames import Patch
-from portico.realtime.states import Applied, Step, Whole
+from portico.realtime.states import Applied, Since, Step, Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +15,14 @@ class DashboardState:
     deps: Deps
     dashboard_id: str
 
-    async def audience(self, reader: OrgScope) -> Callable[[OrgScope], bool]:
-        found = await dashboards.find_dashboard(reader, self.dashboard_id, self.deps)
-        return lambda other: found.shared == "org" or found.owned_by(other)
-
     async def load(self, reader: OrgScope) -> Whole:
         found = await dashboards.load_state(reader, self.dashboard_id, self.deps)
         return Whole(found.version, found.state, found.checksum)
 
-    async def since(self, reader: OrgScope, version: int) -> list[Step] | None:
-        found = await dashboards.changes_since(reader, self.dashboard_id, version, self.deps)
-        return None if found is None else [Step(each.version, each.patch, each.tab, each.actor) for each in found]
+    async def since(self, reader: OrgScope, version: int) -> Since:
+        found, changes = await dashboards.follow_state(reader, self.dashboard_id, version, self.deps)
+        steps = None if changes is None else [Step(each.version, each.patch, each.tab, each.actor) for each in changes]
+        return Since(steps, lambda other: found.shared == "org" or found.owned_by(other))
 
     async def apply(self, writer: OrgScope, ask: Patch) -> Applied | Whole:
         outcome = await dashboards.apply_patch(

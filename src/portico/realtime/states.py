@@ -31,6 +31,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """The changes after a version, oldest first, None when they are no longer all there; and who, of the same org and scope,
+    may see the state now."""
+
+    steps: Sequence[Step] | None
+    may_see: Callable[[OrgScope], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     version: int
     checksum: str
@@ -39,15 +48,9 @@ class Applied:
 class StateSource(Protocol):
     """A stored state; each call raises NotFound when it is gone or this reader may not see it."""
 
-    async def audience(self, reader: OrgScope) -> Callable[[OrgScope], bool]:
-        """Who of the same org and scope may see it now."""
-        ...
-
     async def load(self, reader: OrgScope) -> Whole: ...
 
-    async def since(self, reader: OrgScope, version: int) -> list[Step] | None:
-        """The changes after a version, oldest first; None when they are no longer all there."""
-        ...
+    async def since(self, reader: OrgScope, version: int) -> Since: ...
 
     async def apply(self, writer: OrgScope, ask: Patch) -> Applied | Whole:
         """Store the patch, or answer with the state as it is when somebody else was quicker."""
@@ -57,7 +60,8 @@ class StateSource(Protocol):
 class StatePump(Pump):
     """Versions only grow for a seat, and a frame with one that it knows already is to be passed over by the client.
 
-    A patch is stored and answered under the pump's lock, so that nobody hears of a later version before an earlier one.
+    A patch is stored and answered under the pump's lock, so that its maker never hears of a later version before the answer;
+    nor of an earlier one after it, since it was made on top of the newest.
     """
 
     def __init__(self, topic: str, wakes_on: tuple[str, ...], source: StateSource) -> None:
@@ -84,15 +88,15 @@ class StatePump(Pump):
             seat.say(frames.left(self.topic, "forbidden" if self.seats else "gone"))
 
     async def _advance_for(self, reader: OrgScope) -> None:
-        may_see = await self._source.audience(reader)
+        found = await self._source.since(reader, self._version or 0)
         for seat in tuple(self.seats):
-            if not may_see(seat.identity.scope):
+            if not found.may_see(seat.identity.scope):
                 seat.turn_out(self.topic, "forbidden")
-        steps = None if self._version is None else await self._source.since(reader, self._version)
-        if steps is None:
+        if self._version is None or found.steps is None:
             self._version, whole = await self._load(reader)
             self.fan_out(whole)
-        for step in steps or ():
+            return
+        for step in found.steps:
             self._version = step.version
             packet = _patch(self.topic, step)
             for seat in tuple(self.seats):
@@ -103,7 +107,7 @@ class StatePump(Pump):
         reader = seat.identity.scope
         try:
             # All that was missed, one's own included: a tab may not know whether its last patch arrived.
-            steps = None if since is None else await self._source.since(reader, since)
+            steps = None if since is None else (await self._source.since(reader, since)).steps
             if since is None or steps is None:
                 version, whole = await self._load(reader)
                 seat.send(self.topic, whole)
@@ -124,12 +128,9 @@ class StatePump(Pump):
 
     async def change(self, seat: Seat, ask: Patch) -> None:
         async with self._lock:
+            await self._apply(seat, ask)
+            # At once: the nudge of this very change then finds nothing left to do.
             await self.advance()
-            # Turned out just now: the client has been told.
-            if seat in self.seats:
-                await self._apply(seat, ask)
-                # At once: the nudge of this very change then finds nothing left to do.
-                await self.advance()
 
     async def _apply(self, seat: Seat, ask: Patch) -> None:
         try:

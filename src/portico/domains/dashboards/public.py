@@ -3,7 +3,7 @@
 from portico.domains.dashboards.model import Applied, Change, Conflict, Dashboard, State
 from portico.domains.dashboards.purge import purge_dashboards
 from portico.domains.dashboards.service import find_dashboard, list_dashboards
-from portico.domains.dashboards.state import apply_patch, changes_since, load_state
+from portico.domains.dashboards.state import apply_patch, changes_since, follow_state, load_state
 from portico.domains.dashboards.wire import DashboardWire, dashboard_wire
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "changes_since",
     "dashboard_wire",
     "find_dashboard",
+    "follow_state",
     "list_dashboards",
     "load_state",
     "purge_dashboards",

@@ -54,14 +54,21 @@ async def changes_since(scope: OrgScope, dashboard_id: str, version: int, deps: 
 
     raises   NotFound, also when the dashboard was deleted or is no longer shared with the caller
     """
+    return (await follow_state(scope, dashboard_id, version, deps))[1]
+
+
+async def follow_state(
+    scope: OrgScope, dashboard_id: str, version: int, deps: Deps
+) -> tuple[Dashboard, list[Change] | None]:
+    """The same, with the dashboard as it stood in that moment: who serves many readers needs to know who may see it."""
     async with deps.read() as tx:
         dashboard = await service.seen(tx, scope, dashboard_id)
         if version == dashboard.version:
-            return []
+            return dashboard, []
         if not dashboard.version - MAX_CHANGES_KEPT <= version < dashboard.version:
-            return None
+            return dashboard, None
         changes = await store.changes_after(tx, scope, dashboard.id, version)
-    return changes if changes and changes[0].version == version + 1 else None
+    return dashboard, changes if changes and changes[0].version == version + 1 else None
 
 
 async def apply_patch(

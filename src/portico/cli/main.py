@@ -12,6 +12,7 @@ from portico.cli import (
     allowances,
     cache,
     calling,
+    dashboards,
     doctor,
     installation,
     keys,
@@ -117,6 +118,7 @@ for command in _looking:
 for name, nouns in (
     ("notices", notices.notices),
     ("calls", record.calls),
+    ("dashboards", dashboards.dashboards),
     ("audit", record.audit),
     ("events", record.events),
 ):

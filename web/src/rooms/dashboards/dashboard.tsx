@@ -2,7 +2,7 @@ import Button from "@mui/material/Button";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
-import { type Dashboard, dashboardDetail } from "../../api/queries/dashboards";
+import { type Dashboard, dashboardDetail, widgetKinds } from "../../api/queries/dashboards";
 import { useMay } from "../../api/session";
 import type { State, Widget } from "../../api/widgets";
 import { join } from "../../live/live";
@@ -144,9 +144,11 @@ function Content({ of, live }: { of: Dashboard; live: LiveState }) {
   const [removal, setRemoval] = useState<Removal | null>(null);
   const mayManage = useMay("dashboards.manage");
   const { state, change } = live;
+  const arranging = mayManage && Boolean(values.arrange);
+  // What the options of widgets are is known before they are opened, so that they can be edited offline too.
+  useQuery({ ...widgetKinds, enabled: arranging });
   if (state === null) return live.status === "offline" ? <Offline /> : <Lines count={8} height={28} />;
   const widgets = inOrder(state);
-  const arranging = mayManage && Boolean(values.arrange);
   const optionsOf = values.options ? state.widgets[values.options] : undefined;
   const remove = (id: string) => {
     const position = widgets.findIndex((widget) => widget.id === id);

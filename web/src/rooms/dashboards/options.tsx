@@ -9,6 +9,7 @@ import { FormDialog } from "../../parts/ask";
 import { fieldProblem, fieldsOf, valuesFrom } from "../../parts/schema";
 import { SchemaFields } from "../../parts/schema-form";
 import { Loaded } from "../../parts/trouble";
+import { dataProblem } from "./check";
 import { exampleOf } from "./examples";
 import { typeNames } from "./widgets/widget";
 
@@ -17,6 +18,17 @@ const asText = (value: unknown): string => (typeof value === "object" ? JSON.str
 function textsOf(options: object): Record<string, string> {
   const said = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
   return Object.fromEntries(said.map(([name, value]) => [name, asText(value)]));
+}
+
+/** What is wrong with the data as a whole, once it is JSON at all. */
+function dataTrouble(schema: JsonSchema, text: string | undefined): string | null {
+  const shape = schema.properties?.data;
+  if (!shape || !text || text.trim() === "") return null;
+  try {
+    return dataProblem(JSON.parse(text), shape);
+  } catch {
+    return null;
+  }
 }
 
 interface FormProps {
@@ -32,7 +44,9 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
   const [texts, setTexts] = useState(() => textsOf(widget.options));
   const [tried, setTried] = useState(false);
   const wrongTitle = title.trim() === "" ? "Give it a title" : title.length > 120 ? "At most 120 characters" : null;
-  const wrong = wrongTitle !== null || fields.some((field) => fieldProblem(field, texts[field.name] ?? ""));
+  const trouble = dataTrouble(schema, texts.data);
+  const wrong =
+    wrongTitle !== null || trouble !== null || fields.some((field) => fieldProblem(field, texts[field.name] ?? ""));
   const set = (name: string, text: string) => setTexts((before) => ({ ...before, [name]: text }));
   const example = exampleOf(widget.type, Date.now());
   return (
@@ -58,6 +72,11 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
         margin="dense"
       />
       <SchemaFields fields={fields} texts={texts} tried={tried} onChange={set} />
+      {trouble && (
+        <p className="notice bad" role="alert">
+          {trouble}.
+        </p>
+      )}
       {example && (
         <div className="row">
           <Button onClick={() => set("data", asText(example))}>Start from an example</Button>

@@ -118,8 +118,6 @@ export const startSync = (topic: string, tab: string): Sync => ({
   left: null,
 });
 
-const asJson = (patch: Patch): Json => patch as unknown as Json;
-
 export const unsaved = (sync: Sync): Patch =>
   sync.base === null || sync.shown === null ? [] : difference(sync.base, sync.shown);
 
@@ -253,9 +251,8 @@ function withArrived(sync: Sync, after: Json): Json {
 
 function takePatch(sync: Sync, frame: PatchFrame, at: number): Step {
   if (sync.asking || sync.base === null || frame.version <= sync.version) return { sync, out: [] };
-  // Our own, coming back before its answer; the answer counts.
-  if (frame.tab === sync.tab && sync.sent && same(asJson(frame.patch), asJson(sync.sent.patch)))
-    return { sync, out: [] };
+  // Our own, coming back; the answer to it counts.
+  if (frame.tab === sync.tab) return { sync, out: [] };
   if (frame.version > sync.version + 1) {
     // Ours may have become the version between; its answer, which is on its way, will say so.
     if (sync.sent && !sync.sent.overtaken) return { sync: { ...sync, early: [...sync.early, frame] }, out: [] };

@@ -22,6 +22,7 @@ import {
   shortDay,
   taskWords,
   today,
+  wordFor,
 } from "./words";
 
 function Due({ day, over }: { day: string | undefined; over?: boolean }) {
@@ -42,7 +43,7 @@ function MoreFacts({ facts }: { facts: FactsOf | undefined }) {
 }
 
 export function ProjectStatus({ data }: { data: ProjectStatusData }) {
-  const word = projectWords[data.status];
+  const word = wordFor(projectWords, data.status);
   return (
     <div className="stack tight">
       <div className="row apart">
@@ -95,7 +96,7 @@ export function TaskList({ data }: { data: TaskListData }) {
             <span className={task.status === "done" ? "break dim" : "break"}>
               <Away to={task.link}>{task.title}</Away>
             </span>
-            <Pill tone={taskWords[task.status].tone}>{taskWords[task.status].text}</Pill>
+            <Pill tone={wordFor(taskWords, task.status).tone}>{wordFor(taskWords, task.status).text}</Pill>
           </div>
           {(task.assignee || task.due || task.priority) && (
             <div className="row dim widget-meta">

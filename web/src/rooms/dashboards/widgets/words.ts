@@ -27,6 +27,10 @@ export const severityTones: Record<AlertItem["severity"], Tone> = {
 };
 export const priorityTones: Record<Priority, Tone> = { low: "plain", medium: "plain", high: "warn", urgent: "bad" };
 
+/** A word this client does not know yet is shown as it is. */
+export const wordFor = (words: Record<string, Word>, state: string): Word =>
+  words[state] ?? { text: state, tone: "plain" };
+
 const figures = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
 export const figure = (value: number): string => figures.format(value);
 

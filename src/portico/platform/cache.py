@@ -13,7 +13,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast, get_args
@@ -31,7 +31,7 @@ Family = Literal["templates", "session_summaries", "service_summaries", "org_set
 KeptIn = Literal["memory", "redis"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 # Those that something reads through today; the times of the others are settled before there is something to read.
-USED_FAMILIES: frozenset[Family] = frozenset({"service_summaries", "org_settings"})
+USED_FAMILIES: frozenset[Family] = frozenset({"service_summaries", "org_settings", "dashboards"})
 # A larger answer is not kept: it would push out hundreds of others.
 MAX_VALUE_BYTES = 256 * 1024
 # Upper bounds of the ages that are told apart, in seconds.
@@ -146,11 +146,16 @@ class ReadCache:
 
     async def forget(self, org_id: OrgId, *families: Family) -> None:
         """After a write: whatever the org has in these families is read anew, in every process, from now on."""
+        await self.forget_all({org_id: families})
+
+    async def forget_all(self, written: Mapping[OrgId, Collection[Family]]) -> None:
+        """The same for many orgs in one go."""
+        marks = [self._mark_key(org_id, family) for org_id, families in written.items() for family in families]
         try:
-            await self.store.forget([self._mark_key(org_id, family) for family in families])
+            await self.store.forget(marks)
         except CacheAway:
             # The store remembers what it owes; until it can be reached again, nothing is read from it here.
-            log.warning("the cache could not be told of a write", families=families)
+            log.debug("the cache could not be told of a write", marks=len(marks))
 
     async def count(self, org_id: OrgId, family: Family) -> int | None:
         try:

@@ -118,9 +118,8 @@ class Database:
         else:
             async with self._writer, self._begin(read_only=False) as tx:
                 yield tx
-        if self._cache is not None:
-            for org_id, families in tx.forgets.items():
-                await self._cache.forget(org_id, *families)
+        if self._cache is not None and tx.forgets:
+            await self._cache.forget_all(tx.forgets)
         for topic in tx.nudges:
             self._bus.nudge(topic)
 

@@ -20,7 +20,7 @@ from portico.domains.usage.entry import CallEntry, ReserveEntry, entry_of, row_o
 from portico.domains.usage.journal import Batch, Position
 from portico.domains.usage.model import CallLine, Charge, ReserveLine
 from portico.domains.usage.totals import BudgetSums, Totals, TotalsKey, sum_charges, total_calls
-from portico.kernel.ids import KeyId
+from portico.kernel.ids import KeyId, OrgId
 from portico.kernel.scope import SYSTEM, PlatformScope
 from portico.platform.db import Tx, from_micros
 from portico.platform.deps import Deps
@@ -150,7 +150,7 @@ class _Folder:
                 await tenancy.touch_keys(tx, _PLATFORM, touched)
             await store_journal.save_position(tx, _PLATFORM, gateway_id, epoch, batch.next, self.deps.clock.now())
             if batch.calls:
-                tx.nudge("calls")
+                _tell(tx, totals)
         self.touches.wrote(touched)
         self._count(gateway_id, epoch, batch)
 
@@ -188,10 +188,11 @@ class _Folder:
                 known = await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in open_lines])
                 lapsed = [entry_of(lapsed_call(line)) for line in open_lines if line.id not in known]
                 await store_journal.insert_calls(tx, _PLATFORM, [row_of(call) for call in lapsed])
-                await store_journal.add_totals(tx, _PLATFORM, total_calls(lapsed))
+                totals = total_calls(lapsed)
+                await store_journal.add_totals(tx, _PLATFORM, totals)
                 await _charge(tx, sum_charges(lapsed))
                 await _hold(tx, held=[], released=open_lines)
-                tx.nudge("calls")
+                _tell(tx, totals)
             self.status.lapsed += len(lapsed)
             log.warning("reservations_lapsed", gateway=gateway_id, epoch=epoch, count=len(lapsed))
 
@@ -252,6 +253,13 @@ async def _without_repeats(tx: Tx, batch: Batch) -> Batch:
             held.add(line.id)
             reservations.append(line)
     return replace(batch, calls=calls, reservations=reservations)
+
+
+def _tell(tx: Tx, totals: Iterable[TotalsKey]) -> None:
+    """Live lists look again, and dashboards add up anew."""
+    tx.nudge("calls")
+    for org_id in {key.org_id for key in totals}:
+        tx.forget(OrgId(org_id), "dashboards")
 
 
 async def _charge(tx: Tx, sums: BudgetSums) -> None:

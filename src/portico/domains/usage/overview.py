@@ -73,15 +73,22 @@ class LiveStats:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the calls of a window came to: the part of the first page that may be some seconds old."""
+
+    window: Window
+    sums: Sums
+    cost_today_microusd: int
+    series: Series
+
+
 async def survey(scope: OrgScope, window_s: int, feed: GatewayReadings | None, deps: Deps) -> Overview:
     """Budgets and services appear only as far as the reader may see them."""
     now = deps.clock.now()
-    window = Window(now - timedelta(seconds=window_s), now)
-    step_s = max(-(-window_s // _POINTS // MINUTE) * MINUTE, MINUTE)
+    found = await _figures(scope, window_s, deps)
     async with deps.read() as tx:
-        sums = await analytics.sum_window(tx, scope, window)
-        today = await _cost_today(tx, scope, now)
-        series = await analytics.sum_series(tx, scope, window, step_s, Narrowing())
+        # What is left of a budget is always read from the truth.
         budgets = await limits.budget_states(tx, scope, deps) if scope.may("budgets.read") else []
     services = await _services(scope, deps)
     gateways = _gateways(feed, now)
@@ -92,7 +99,24 @@ async def survey(scope: OrgScope, window_s: int, feed: GatewayReadings | None, d
         *_tight_budgets(budgets),
     ]
     tightest = max(budgets, key=lambda state: state.used_percent, default=None)
-    return Overview(window, sums, today, tightest, _status(gateways), gateways, attention, series)
+    status = _status(gateways)
+    return Overview(
+        found.window, found.sums, found.cost_today_microusd, tightest, status, gateways, attention, found.series
+    )
+
+
+async def _figures(scope: OrgScope, window_s: int, deps: Deps) -> Figures:
+    async def load() -> Figures:
+        now = deps.clock.now()
+        window = Window(now - timedelta(seconds=window_s), now)
+        step_s = max(-(-window_s // _POINTS // MINUTE) * MINUTE, MINUTE)
+        async with deps.read() as tx:
+            sums = await analytics.sum_window(tx, scope, window)
+            today = await _cost_today(tx, scope, now)
+            series = await analytics.sum_series(tx, scope, window, step_s, Narrowing())
+        return Figures(window, sums, today, series)
+
+    return await deps.cache.read("dashboards", scope, ("overview", window_s), Figures, load)
 
 
 async def live_stats(tx: Tx, scope: OrgScope, now: datetime) -> LiveStats:

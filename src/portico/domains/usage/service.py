@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from portico.domains.limits import public as limits
 from portico.domains.limits.public import Budget
@@ -48,17 +48,42 @@ async def find_call(scope: OrgScope, call_id: str, deps: Deps) -> FoundCall:
     return FoundCall(record, seen)
 
 
-async def analyse_calls(scope: OrgScope, group_by: GroupBy, window: Window, deps: Deps) -> list[Group]:
-    async with deps.read() as tx:
-        return await analytics.sum_groups(tx, scope, group_by, window)
+async def analyse_calls(
+    scope: OrgScope, group_by: GroupBy, window: Window, deps: Deps, *, moving: str | None = None
+) -> list[Group]:
+    """`moving`: how a window that ends now was asked for (`moving_of`); the answer may be as old as a dashboard's may."""
+
+    async def load() -> list[Group]:
+        async with deps.read() as tx:
+            return await analytics.sum_groups(tx, scope, group_by, window)
+
+    if moving is None:
+        return await load()
+    return await deps.cache.read("dashboards", scope, ("groups", group_by, moving), list[Group], load)
 
 
-async def trace_series(scope: OrgScope, window: Window, step_s: int, narrowing: Narrowing, deps: Deps) -> Series:
+async def trace_series(
+    scope: OrgScope, window: Window, step_s: int, narrowing: Narrowing, deps: Deps, *, moving: str | None = None
+) -> Series:
+    """`moving` as in `analyse_calls`."""
     if window.length_s / step_s > MAX_POINTS:
         least = -(-int(window.length_s) // MAX_POINTS)
         raise InvalidInput("step_s", f"gives more than {MAX_POINTS} points; use at least {least} or a shorter window")
-    async with deps.read() as tx:
-        return await analytics.sum_series(tx, scope, window, step_s, narrowing)
+
+    async def load() -> Series:
+        async with deps.read() as tx:
+            return await analytics.sum_series(tx, scope, window, step_s, narrowing)
+
+    if moving is None:
+        return await load()
+    return await deps.cache.read("dashboards", scope, ("series", step_s, narrowing, moving), Series, load)
+
+
+def moving_of(since: datetime | None, until: datetime | None) -> str | None:
+    """The same for everyone who looks at the same stretch up to now; None for a window whose end stands still."""
+    if until is not None:
+        return None
+    return "the last day" if since is None else since.astimezone(UTC).isoformat()
 
 
 def open_window(since: datetime | None, until: datetime | None, now: datetime) -> Window:

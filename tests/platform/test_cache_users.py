@@ -59,6 +59,16 @@ async def test_lists_and_searches_of_services(deps: Deps, inside: OrgScope) -> N
     assert [each.description for each in page.items] == ["Prices"]
 
 
+@pytest.mark.req("SP22")
+async def test_the_first_page_finds_its_services_read_already(deps: Deps, inside: OrgScope) -> None:
+    await hub.create_service(inside, DRAFT, deps)
+    assert await hub.warm_summaries(deps) == 1
+    assert hits(deps) == 0
+    shown = await overview.survey(inside, 3600, None, deps)
+    assert deps.cache.numbers["service_summaries"].hits == 1
+    assert [each.title for each in shown.attention] == ["No gateway is connected"]
+
+
 @pytest.mark.req("SS27")
 async def test_the_scopes_of_an_org(deps: Deps, inside: OrgScope) -> None:
     before = [await scopes.list_scopes(inside, deps) for _ in range(2)]

@@ -100,6 +100,20 @@ class DeliverWebhooks:
 
 
 @dataclass(slots=True)
+class WarmCache:
+    """For the start; later the readers keep warm what they read."""
+
+    deps: Deps
+    name: str = "hub.warm_summaries"
+    every_s: float = 86_400.0
+    least_s: float = 60.0
+    wakes_on: str | None = None
+
+    async def activate(self) -> str:
+        return f"the services of {await hub.warm_summaries(self.deps)} orgs"
+
+
+@dataclass(slots=True)
 class PurgeOld:
     """Lets go of what is older than its retention: calls, events, audit, sign-ins and tickets, budget windows, dashboards."""
 
@@ -116,7 +130,6 @@ class PurgeOld:
             "events": await events.purge_events(scope, deps, await followers.unread_positions(scope, deps)),
             "webhook deliveries": await webhooks.purge_deliveries(scope, deps),
             "published ids": await publishing.purge_published(scope, deps),
-            "webhook deliveries": await webhooks.purge_deliveries(scope, deps),
             "dead letters": await followers.purge_dead_letters(scope, deps),
             "notices": await notices.purge_notices(scope, deps),
             "audit entries": await audit.purge_audit(scope, deps),
@@ -149,6 +162,7 @@ def plan(
         FoldJournals(deps),
         CheckHealth(deps),
         ExpireLeases(deps),
+        WarmCache(deps),
         DeliverWebhooks(deps, delivered or webhooks.DeliveryNumbers()),
         PurgeOld(deps),
     ]

@@ -5,6 +5,7 @@ from portico.domains.hub.leases import expire_leases
 from portico.domains.hub.model import Credential, Method, Price, Service, ServiceDraft, ServiceRoute, VersionRoute
 from portico.domains.hub.route_store import load_routes as snapshot_services
 from portico.domains.hub.service import create_service, find_service, find_service_by_id, list_services, load_service
+from portico.domains.hub.warm import warm_summaries
 
 __all__ = [
     "Credential",
@@ -23,4 +24,5 @@ __all__ = [
     "list_services",
     "load_service",
     "snapshot_services",
+    "warm_summaries",
 ]

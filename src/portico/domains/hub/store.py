@@ -9,7 +9,7 @@ from portico.domains.hub import part_store
 from portico.domains.hub.model import Service, ServiceFilter, ServiceStatus, sees_everything
 from portico.domains.hub.rows import service_of, service_row
 from portico.domains.hub.tables import services
-from portico.kernel.ids import ServiceId
+from portico.kernel.ids import OrgId, ServiceId
 from portico.kernel.paging import SortValues
 from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.db import Tx
@@ -78,6 +78,13 @@ async def search_rows(tx: Tx, scope: OrgScope, wanted: ServiceFilter, most: int)
         .limit(most)
     )
     return list((await tx.execute(query)).all())
+
+
+async def orgs_with_services(tx: Tx, scope: PlatformScope, most: int) -> list[OrgId]:
+    """Those whose services changed last, first."""
+    changed = func.max(services.c.updated_at).label("changed")
+    query = select(services.c.org_id, changed).group_by(services.c.org_id).order_by(changed.desc()).limit(most)
+    return [OrgId(row.org_id) for row in await tx.execute(query)]
 
 
 async def taken_names(tx: Tx, scope: OrgScope, service: Service) -> bool:

@@ -52,6 +52,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/limits/{limit_id}"): {"rate": 1},
     ("PATCH", "/budgets/{budget_id}"): {"limit": 1},
     ("PUT", "/secrets/{name}"): {"value": "taken-taken"},
+    ("PATCH", "/dead-letters/{dead_letter_id}"): {"payload": {"name": "taken"}},
+    ("PUT", "/event-types/{event_type}"): {"schema": {"title": "taken"}},
     ("PATCH", "/dashboards/{dashboard_id}"): {"name": "taken"},
     ("PATCH", "/dashboards/{dashboard_id}/state"): {
         "version": 2,
@@ -66,6 +68,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/webhooks/{webhook_id}/replay"): {"since": "2026-01-01T00:00:00Z"},
     ("POST", "/webhook-deliveries/{delivery_id}/redeliver"): {},
 }
+# What is written under a name of one's own choosing: the stranger gets their own, and the other org's stays as it was.
+OWN_NAMES = {("PUT", "/event-types/{event_type}")}
 PARAMETER = re.compile(r"{(\w+)}")
 
 
@@ -154,6 +158,10 @@ async def try_as_stranger(
         return [f"{method} {path}: the census has nothing for {unknown}; add it to furnish()"]
     body = BODIES.get((method, path))
     theirs = await stranger.ask(method, filled(path, values), body)
+    if (method, path) in OWN_NAMES:
+        gone = await stranger.ask("DELETE", filled(path, values))
+        refused = [] if (theirs.status_code, gone.status_code) == (200, 204) else [f"{method} {path}: {theirs.text}"]
+        return refused + leaks(method, path, theirs.text, words)
     missing = missing_of(values)
     nothing = await stranger.ask(method, filled(path, missing), body)
     wrong = []

@@ -6,11 +6,17 @@ from typing import Any
 import httpx2
 from sqlalchemy import select
 
+from portico.domains.consumers import letter_store
+from portico.domains.consumers import public as consumers
+from portico.domains.consumers import store as consumer_store
+from portico.domains.consumers.model import DeadLetter, Parked
 from portico.domains.events import public as events
 from portico.domains.notices import public as notices
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import public as usage
-from portico.kernel.ids import OrgId
+from portico.jobs.consume import attempt, wants
+from portico.kernel import ids
+from portico.kernel.ids import DeadLetterId, OrgId
 from portico.platform.db import metadata
 from portico.platform.deps import Deps
 from tests.usage import journals
@@ -20,6 +26,7 @@ PASSWORD = "correct horse battery staple"
 # Rows that belong to nobody's lists: counters and what the gateways' books are kept with.
 NOT_LISTED = {
     "org_sequences",
+    "event_cursors",
     "audit_heads",
     "budget_use",
     "call_totals",
@@ -118,6 +125,7 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "limit_id": (await owner.get_done("POST", "/limits", limit))["id"],
         "budget_id": (await owner.get_done("POST", "/budgets", budget))["id"],
         "grant_id": (await owner.get_done("POST", "/grants", grant))["id"],
+        **await furnish_log(owner, OrgId(org.id), deps),
         "webhook_id": webhook_id,
         "delivery_id": (await owner.get_done("POST", f"/webhooks/{webhook_id}/test"))["delivery_id"],
         "invitation_id": (await owner.get_done("POST", "/invitations", invitation))["id"],
@@ -126,6 +134,28 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
     }
     org.known["notice_id"] = await tell(deps, OrgId(org.id), org.known["budget_id"])
+
+
+async def furnish_log(owner: Person, org_id: OrgId, deps: Deps) -> dict[str, str]:
+    """An event from outside under a type of the org's own, that waits for one consumer and is dead for another."""
+    await owner.get_done("PUT", "/event-types/foal.born", {"summary": "A zebra was born.", "schema": {}})
+    born = {
+        "specversion": "1.0",
+        "id": "zebra-1",
+        "source": "zebra-farm",
+        "type": "foal.born",
+        "data": {"name": "zebra-foal"},
+    }
+    event_id = (await owner.get_done("POST", "/events", born))["event"]["id"]
+    scope, now = tenancy.open_system_scope(org_id), deps.clock.now()
+    await consumers.consume(consumers.Following((consumers.EventCounts(),)), consumers.Hands(wants, attempt), deps)
+    async with deps.uow() as tx:
+        event = await events.load_event(tx, scope, event_id)
+        assert event is not None
+        letter = DeadLetter(ids.new(DeadLetterId), "zebra-dead", event, None, "zebra-error", 4, now, now)
+        await letter_store.insert_letter(tx, scope, letter)
+        await consumer_store.park(tx, scope, [Parked.of("zebra-parked", event)])
+    return {"event_id": event_id, "dead_letter_id": letter.id, "event_type": "foal.born"}
 
 
 async def furnish_dashboard(owner: Person) -> tuple[str, str]:

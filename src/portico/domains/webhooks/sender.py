@@ -91,7 +91,8 @@ class Sender:
                 group.create_task(self._deliver(flight), name=f"deliver {flight.delivery.id}")
             if taken:
                 continue
-            if not self._by_org.total():
+            # Woken meanwhile: what has just ended, or was just queued, came too late for the look that found nothing.
+            if not self._by_org.total() and not self._woken.is_set():
                 return
             # A slow endpoint keeps its own places only: whatever becomes due meanwhile goes out.
             try:

@@ -229,6 +229,17 @@ def test_every_problem_of_a_state_is_named_at_once_but_not_endlessly() -> None:
     assert len(refused.value.fields) == 20
 
 
+def test_the_examples_in_the_documents_are_right() -> None:
+    page = (ROOT / "docs/reference/state-sync.md").read_text()
+    state = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    assert state_problems(state) == []
+    guide = (ROOT / "docs/guides/dashboards.md").read_text()
+    offer = json.loads(guide.partition("/compose\n")[2].partition("```")[0])
+    assert [widget_problems({"id": "w1", "place": PLACE, **each}, "w") for each in offer["widgets"]] == [[]]
+    named = set(re.findall(r"`([A-Z][A-Za-z]+)`", guide))
+    assert named >= FULL.keys()
+
+
 # --- what is generated ------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,8 @@ from portico.kernel.errors import Refusal
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 CONTROL_CONNECTIONS = 2048
+# More than control admits, so that those it turns away are told why.
+SPARE_SOCKETS = 256
 
 
 class GatewayDoor:
@@ -32,6 +34,8 @@ class GatewayDoor:
         self._most_connections = gate.limits.max_connections
         self.connections = gate.connections
         self._control = Pool(control_socket, None, 64, CONTROL_CONNECTIONS)
+        # Browser sockets stay for hours: however many there are, the API keeps its own room.
+        self._sockets = Pool(control_socket, None, 0, gate.settings.realtime.max_sockets + SPARE_SOCKETS)
         self._proxies = tuple(ip_network(text) for text in gate.settings.server.trusted_proxies)
 
     @property
@@ -65,10 +69,13 @@ class GatewayDoor:
 
     def sweep(self) -> None:
         self.gate.sweep()
-        self._control.sweep(time.monotonic())
+        now = time.monotonic()
+        self._control.sweep(now)
+        self._sockets.sweep(now)
 
     def close(self) -> None:
         self._control.close()
+        self._sockets.close()
 
     # -- inside ----------------------------------------------------------------------------------------------------------------------------
 
@@ -76,7 +83,8 @@ class GatewayDoor:
         path = head.path
         address = self._client_address(connection, head)
         if not path.startswith((b"/v1/", b"/svc/")):
-            return InsideCall(self.gate, self._control, address, correlation_of(head, ids.ulid()), traceparent_of(head))
+            pool = self._sockets if head.upgrade else self._control
+            return InsideCall(self.gate, pool, address, correlation_of(head, ids.ulid()), traceparent_of(head))
         raw = self._raw(head, address, "http" if path.startswith(http.PREFIX) else "openai")
         try:
             if raw.dialect == "http":

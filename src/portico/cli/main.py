@@ -14,6 +14,7 @@ from portico.cli import (
     calling,
     dashboards,
     doctor,
+    events,
     installation,
     keys,
     notices,
@@ -120,7 +121,8 @@ for name, nouns in (
     ("calls", record.calls),
     ("dashboards", dashboards.dashboards),
     ("audit", record.audit),
-    ("events", record.events),
+    ("events", events.events),
+    ("dead-letters", events.dead_letters),
 ):
     app.add_typer(nouns, name=name, rich_help_panel=LOOKING)
 

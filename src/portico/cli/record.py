@@ -1,4 +1,4 @@
-"""The record: calls, events and the audit trail."""
+"""The record: calls and the audit trail."""
 
 import re
 import time
@@ -28,7 +28,6 @@ from portico.kernel.clock import rfc3339
 
 calls = typer.Typer(no_args_is_help=True, help="The record of calls.")
 audit = typer.Typer(no_args_is_help=True, help="Who did what: the tamper-evident trail.")
-events = typer.Typer(no_args_is_help=True, help="What happened in the org.")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -199,28 +198,6 @@ def call_analytics(
     shell = shell_of(context)
     params = {"group_by": by, "from": instant(since), "to": instant(until)}
     shell.show_page(shell.api.page("/calls/analytics", params), ANALYTICS_COLUMNS, as_json=json)
-
-
-@events.command("list")
-def list_events(
-    context: typer.Context,
-    kind: Annotated[str | None, typer.Option(help="e.g. service.created.v1")] = None,
-    since: Annotated[int | None, typer.Option(help="Only after this sequence number.")] = None,
-    limit: Limit = 20,
-    cursor: Cursor = None,
-    json: Json = False,
-) -> None:
-    """What happened, by sequence number."""
-    shell = shell_of(context)
-    page = shell.api.page("/events", {"kind": kind, "since": since, "page_size": limit, "cursor": cursor})
-    columns = (
-        Column("SEQ", "seq", right=True),
-        Column("AT", moment("at")),
-        Column("KIND", "kind"),
-        Column("BY", "actor.name"),
-        Column("ABOUT", lambda event: ", ".join(f"{k}={v}" for k, v in list(event["payload"].items())[:3])),
-    )
-    shell.show_page(page, columns, as_json=json)
 
 
 @audit.command("list")

@@ -12,6 +12,8 @@ from typer.main import get_command
 from portico.api.app import create_app
 from portico.api.reference import error_table
 from portico.cli.main import app
+from portico.domains.events import public as events
+from portico.domains.events.catalogue import ALIASES
 from portico.kernel.clock import SystemClock
 from portico.platform.bus import LocalBus
 from portico.platform.cache import ReadCache
@@ -149,6 +151,53 @@ def _command_section(path: tuple[str, ...], command: Any) -> list[str]:
     return [*lines, ""] if arguments or options else lines
 
 
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+def events_reference() -> str:
+    """`create_app` has been imported, so every domain has declared its kinds."""
+    lines = [
+        "# Types of events",
+        "",
+        "Made from the catalogue in the code; do not edit by hand (`make generate`). `GET /event-types` says the same of a",
+        "running Portico, with a JSON schema for each, and adds what the org has registered. How to use them:",
+        "[Events](../guides/events.md).",
+        "",
+        "An event's kind is `noun.past_verb.v1`. Its fields never change; a new shape is a new version. Filters take the kind,",
+        "the name without its version, `noun.*`, or a name of the last table.",
+        "",
+    ]
+    for category, meaning in _CATEGORIES.items():
+        kinds = [kind for kind in events.catalogue().values() if kind.category == category]
+        lines += [f"## {category.capitalize()}", "", meaning, ""]
+        if kinds:
+            lines += ["| kind | what happened | about | fields |", "|---|---|---|---|"]
+            lines += [f"| `{each.kind}` | {each.summary} | `{each.about}` | {_fields(each)} |" for each in kinds]
+            lines.append("")
+    lines += ["## Other names", "", "| written elsewhere | here | recorded |", "|---|---|---|"]
+    names = {kind.name for kind in events.catalogue().values()}
+    lines += [
+        f"| `{alias}` | `{name}` | {'yes' if name in names else 'not yet'} |" for alias, name in sorted(ALIASES.items())
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_CATEGORIES = {
+    "system": "About the installation and the org itself.",
+    "application": "What people and programs did with Portico.",
+    "integration": "About the ways to other systems. What they publish themselves is of this category too, under types of their own.",
+    "error": "What went wrong and wants attention.",
+}
+
+
+def _fields(kind: events.Kind) -> str:
+    shown = []
+    for field, types in kind.types.items():
+        names = " or ".join("null" if each is type(None) else each.__name__ for each in types)
+        shown.append(f"`{field}` {names}")
+    return ", ".join(shown)
+
+
 # --- the API ----------------------------------------------------------------------------------------------------------
 
 
@@ -156,9 +205,7 @@ def api_document() -> str:
     """The OpenAPI document as `/openapi.json` serves it. Nothing is opened for it: no database, no file, no port."""
     settings, bus, clock, keys = Settings(), LocalBus(), SystemClock(), KeyRing(bytes(32))
     database = Database(settings.database, Path("unused"), bus, clock, b"")
-    deps = Deps(
-        db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache()
-    )
+    deps = Deps(db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache())
     return json.dumps(create_app(deps).openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -166,6 +213,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_reference,
     "docs/reference/cli.md": cli_reference,
     "docs/reference/errors.md": error_table,
+    "docs/reference/events.md": events_reference,
     "web/openapi.json": api_document,
     "src/portico/domains/dashboards/widgets.py": python_module,
     "web/src/api/widgets.ts": typescript_module,

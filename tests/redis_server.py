@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,9 +82,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(NO_REDIS, red=True, bold=True)
 
 
-@pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    """An empty server of this test's own; it takes a few hundredths of a second to start."""
+@contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    """An empty server; it takes a few hundredths of a second to start."""
     if not installed():
         pytest.skip(NO_REDIS)
     with tempfile.TemporaryDirectory(prefix="portico-redis-") as folder:
@@ -93,3 +94,10 @@ def redis_server() -> Iterator[RedisServer]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """This test's own."""
+    with running_redis() as server:
+        yield server

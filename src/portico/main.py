@@ -41,7 +41,7 @@ def run(role: str) -> int:
     if role == "gateway":
         from portico.gateway.process import run_gateway
 
-        return run_gateway(loaded.settings)
+        return run_gateway(loaded.settings, loaded.settings.gateway.id)
     from portico.control import run_control
 
     return run_control(loaded)

@@ -95,6 +95,7 @@ class SecuritySettings:
 
 @dataclass(frozen=True)
 class GatewaySettings:
+    id: str = setting("gateway-1", "Name of the gateway; of those that share a database, each needs its own.")
     request_timeout_s: float = setting(
         30.0, "Default longest wait for a service's answer to begin.", reloadable=True, least=0.1
     )

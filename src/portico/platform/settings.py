@@ -6,6 +6,7 @@ directly as PORTICO_<SECTION>_<NAME> in the environment, and lives on as Sealed,
 
 import hashlib
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -281,6 +282,8 @@ def _insecure(settings: Settings) -> list[str]:
         for text in settings.server.trusted_proxies
         if not _is_network(text)
     ]
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", settings.gateway.id) is None:
+        problems.append("gateway.id: must be 1 to 40 small letters, digits and hyphens, and begin with no hyphen")
     if settings.redis.url and not settings.redis.url.reveal().startswith(("redis://", "rediss://", "unix://")):
         problems.append("redis.url (PORTICO_REDIS_URL): must begin with redis://, rediss:// (TLS) or unix://")
     if settings.environment != "production":

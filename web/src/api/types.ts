@@ -97,6 +97,7 @@ export type DeliveryState = Delivery["state"];
 export type DeliveryDetail = Schemas["DeliveryDetail"];
 export type DeliveryAttempt = Schemas["Attempt"];
 export type Notice = Schemas["Notice"];
+export type NoticeCount = Schemas["NoticeCount"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type AuditProof = Schemas["AuditProof"];
 export type Setting = Schemas["Setting"];

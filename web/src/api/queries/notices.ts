@@ -2,7 +2,7 @@ import { mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery } from "../paging";
 import { queryClient } from "../query-client";
-import type { Notice, Page } from "../types";
+import type { Notice, NoticeCount, Page } from "../types";
 
 export const noticeList = (filters: { unread?: boolean }) =>
   pagedQuery<Notice>(["notices", "list"], "/notices", { ...filters });
@@ -16,7 +16,16 @@ export const latestNotices = queryOptions({
 /** The socket tells of new ones; asking now and then covers a socket that is away. */
 export const noticeCount = queryOptions({
   queryKey: ["notices", "count"],
-  queryFn: ({ signal }) => client.get<{ unread: number }>("/notices/count", undefined, signal),
+  queryFn: async ({ signal }) => {
+    const answer = await client.get<NoticeCount>("/notices/count", undefined, signal);
+    const before = queryClient.getQueryData<NoticeCount>(["notices", "count"]);
+    // Another number means that the lists on the screen are old as well.
+    if (before && before.unread !== answer.unread) {
+      void queryClient.invalidateQueries({ queryKey: ["notices", "list"] });
+      void queryClient.invalidateQueries({ queryKey: ["notices", "latest"] });
+    }
+    return answer;
+  },
   select: (answer) => answer.unread,
   refetchInterval: 30_000,
 });
@@ -26,7 +35,7 @@ export const readNotice = mutationOptions({
   mutationFn: (id: string) => client.post<unknown>(`/notices/${encodeURIComponent(id)}/read`),
   // The number at the bell follows the finger; when the server refuses, it is read again with the rest.
   onMutate: () => {
-    queryClient.setQueryData<{ unread: number }>(noticeCount.queryKey, (before) =>
+    queryClient.setQueryData<NoticeCount>(noticeCount.queryKey, (before) =>
       before ? { unread: Math.max(0, before.unread - 1) } : before,
     );
   },

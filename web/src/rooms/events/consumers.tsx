@@ -46,14 +46,14 @@ function columnsFor(mayManage: boolean, replay: (consumer: string) => void): Col
     {
       name: "Events behind",
       right: true,
+      hide: "s",
       nowrap: true,
       cell: (it) =>
         it.lag === 0 ? (
           <span className="dim">0</span>
         ) : (
           <>
-            {count(it.lag)}
-            <span className="hide-s">, {seconds(it.lag_s)}</span>
+            {count(it.lag)}, {seconds(it.lag_s)}
           </>
         ),
     },

@@ -35,8 +35,8 @@ function columnsFor(open: (id: string) => void): Column<DeadLetter>[] {
     {
       name: "About",
       hide: "l",
-      wide: true,
-      cell: (letter) => <span className="mono dim break">{letter.event.subject}</span>,
+      nowrap: true,
+      cell: (letter) => <span className="mono dim">{letter.event.subject}</span>,
     },
     { name: "Consumer", nowrap: true, hide: "s", cell: (letter) => letter.consumer },
     { name: "What went wrong", line: true, cell: (letter) => <span className="break">{letter.error}</span> },

@@ -32,6 +32,8 @@ from portico.platform.outbound import Outbound
 
 AT_ONCE, AT_ONCE_PER_ORG, AT_ONCE_TO_FAILING = 64, 16, 32
 _LOOK_AGAIN_S = 1.0
+# Who holds an endpoint is about to commit.
+_LOCKED_S = 0.05
 GONE = "The endpoint answered 410: it is gone."
 FAILED_FOR_DAYS = "Nothing reached the endpoint for five days."
 
@@ -68,6 +70,7 @@ class Sender:
     jitter: Callable[[], float] = random.random
     _by_org: Counter[OrgId] = field(default_factory=Counter)
     _failing: int = 0
+    _met_a_lock: bool = False
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> DeliverStatus:
@@ -92,17 +95,19 @@ class Sender:
             if taken:
                 continue
             # Woken meanwhile: what has just ended, or was just queued, came too late for the look that found nothing.
-            if not self._by_org.total() and not self._woken.is_set():
+            if not self._by_org.total() and not self._woken.is_set() and not self._met_a_lock:
                 return
             # A slow endpoint keeps its own places only: whatever becomes due meanwhile goes out.
             try:
-                await asyncio.wait_for(self._woken.wait(), _LOOK_AGAIN_S)
+                await asyncio.wait_for(self._woken.wait(), _LOCKED_S if self._met_a_lock else _LOOK_AGAIN_S)
             except TimeoutError:
-                await self._measure()
+                if not self._met_a_lock:
+                    await self._measure()
 
     # --- taking ------------------------------------------------------------------------------------------------------
 
     async def _take(self) -> list[Flight]:
+        self._met_a_lock = False
         free = AT_ONCE - self._by_org.total()
         if free <= 0:
             return []
@@ -126,6 +131,7 @@ class Sender:
                     continue
                 held = await queue_store.hold_if_free(tx, platform, each.webhook_id, now)
                 if held is None:
+                    self._met_a_lock = True
                     continue
                 leased = await queue_store.lease_due(tx, platform, held, now, now + LEASE, most)
                 taken += [Flight(held.webhook, delivery, body, each.failing) for delivery, body in leased]

@@ -24,7 +24,8 @@ class Dashboard(Base):
 
     @property
     def status(self) -> Locator:
-        return self.main.get_by_role("status", name="Changes")
+        # Not by role, for the same reason as the heading.
+        return self.page.locator("main [role=status][aria-label^=Changes]")
 
     @property
     def happened(self) -> Locator:

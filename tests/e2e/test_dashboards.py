@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, ViewportSize, WebSocketRoute, expect
 
 from tests.e2e.conftest import NewContext, Troubles, sign_in
 from tests.e2e.house import OWNER, House, Person
@@ -17,6 +17,7 @@ from tests.e2e.test_looks import _COLOURS, _EVERY_RULE, DESK, PHONE, complaints,
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
+TALL = ViewportSize(width=1440, height=1780)
 COLLEAGUE = Person("operator@demo.example", "an-operators-passphrase", "Operator")
 LIVE = ("Calls", "Spend", "Service level", "Service health")
 FILLED = (
@@ -551,6 +552,9 @@ def test_dashboards_are_accessible_in_both_themes_and_fit_a_phone(
     wrong: dict[str, list[str]] = {}
     for name, view, more in views:
         view.open(more)
+        if name == "dashboard-proposal":
+            expect(everything.proposal("Ticket figures")).to_be_visible()
+        page.set_viewport_size(TALL if name == "dashboard" else DESK)
         for theme, rules in (("light", _EVERY_RULE), ("dark", _COLOURS)):
             view.choose_theme(theme)
             shoot(page, f"{name}-{theme}")
@@ -561,5 +565,4 @@ def test_dashboards_are_accessible_in_both_themes_and_fit_a_phone(
         shoot(page, f"{name}-phone")
         if view.sideways() > 0:
             wrong[f"{name}, phone"] = [f"{view.sideways()} px too wide"]
-        page.set_viewport_size(DESK)
     assert wrong == {}

@@ -25,7 +25,7 @@ const sizes: Record<WidgetType, { w: number; h: number }> = {
   GanttChart: { w: 8, h: 7 },
   BurndownChart: { w: 6, h: 6 },
   TeamActivity: { w: 4, h: 7 },
-  Calls: { w: 8, h: 8 },
+  Calls: { w: 8, h: 9 },
   Spend: { w: 4, h: 6 },
   Slo: { w: 4, h: 5 },
   ServiceHealth: { w: 4, h: 6 },

@@ -49,7 +49,7 @@ export function Picker({ onAdd, onClose }: { onAdd: (type: WidgetType, title: st
       onSubmit={() => onAdd(type, shownTitle.trim())}
       onClose={onClose}
     >
-      <div className="picker">
+      <div className="widget-picker">
         <div className="picker-types">
           {groups.map((group) => (
             <fieldset key={group.shows}>

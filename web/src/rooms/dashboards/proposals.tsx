@@ -2,6 +2,7 @@ import Button from "@mui/material/Button";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { answerProposal, type Proposal, proposalList } from "../../api/queries/dashboards";
+import { useMay } from "../../api/session";
 import type { State } from "../../api/widgets";
 import { counted } from "../../parts/format";
 import { say } from "../../parts/toasts";
@@ -31,6 +32,7 @@ function Preview({ of, state }: { of: Proposal; state: State | null }) {
 
 function Banner({ of, dashboardId, state }: { of: Proposal; dashboardId: string; state: State | null }) {
   const [open, setOpen] = useState(true);
+  const mayAnswer = useMay("dashboards.manage");
   const { mutate, isPending, error } = useMutation({
     ...answerProposal(dashboardId),
     onSuccess: (_answer, { answer }) => say(answer === "keep" ? `Kept: ${of.title}.` : `Discarded: ${of.title}.`),
@@ -40,10 +42,10 @@ function Banner({ of, dashboardId, state }: { of: Proposal; dashboardId: string;
     <section className="proposal" aria-label={`Proposal: ${of.title}`}>
       <div className="row apart">
         <div className="row">
-          <span>
+          <h2>
             Proposed by <strong className="break">{of.by.name || of.by.kind}</strong>:{" "}
             <strong className="break">{of.title}</strong>
-          </span>
+          </h2>
           <span className="dim">
             {counted(of.widgets.length, "widget")} · <Ago at={of.created_at} />
           </span>
@@ -52,12 +54,16 @@ function Banner({ of, dashboardId, state }: { of: Proposal; dashboardId: string;
           <Button variant="text" onClick={() => setOpen(!open)} aria-expanded={open}>
             {open ? "Hide the preview" : "Show the preview"}
           </Button>
-          <Button onClick={() => answer("discard")} disabled={isPending}>
-            Discard
-          </Button>
-          <Button variant="contained" onClick={() => answer("keep")} disabled={isPending}>
-            Keep
-          </Button>
+          {mayAnswer && (
+            <>
+              <Button onClick={() => answer("discard")} disabled={isPending}>
+                Discard
+              </Button>
+              <Button variant="contained" onClick={() => answer("keep")} disabled={isPending}>
+                Keep
+              </Button>
+            </>
+          )}
         </div>
       </div>
       {of.note && <p className="break">{of.note}</p>}

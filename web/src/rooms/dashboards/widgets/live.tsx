@@ -160,7 +160,8 @@ export function Slo({ options }: { options: SloOptions }) {
         }
         const success = ((answered - failed) / answered) * 100;
         const left = errorBudgetLeft(success, target);
-        const points = ladder(series.data?.points ?? [], stepS, Date.parse(from), now).points;
+        const { points } = ladder(series.data?.points ?? [], stepS, Date.parse(from), now);
+        const p95s = points.map((point) => point?.p95_us ?? null);
         return (
           <div className="stack tight">
             <div className="slo">
@@ -171,8 +172,7 @@ export function Slo({ options }: { options: SloOptions }) {
                   tone={left <= 0 ? "bad" : left < 25 ? "warn" : undefined}
                 />
                 <div className="dim">
-                  target {percent(target)} ·{" "}
-                  {left > 0 ? `${percent(left)} of the errors it allows are left` : "no errors left"}
+                  target {percent(target)} · {left > 0 ? `error budget ${percent(left)} left` : "error budget used up"}
                 </div>
               </Level>
               <Level
@@ -180,7 +180,7 @@ export function Slo({ options }: { options: SloOptions }) {
                 value={duration(worst?.p95_us)}
                 met={worst?.p95_us == null ? null : worst.p95_us <= slowest * 1000}
               >
-                <Spark values={points.map((point) => point?.p95_us ?? null)} color="var(--accent)" />
+                {p95s.filter((value) => value !== null).length > 1 && <Spark values={p95s} color="var(--accent)" />}
                 <div className="dim">
                   target {duration(slowest * 1000)}
                   {!service && worst && ` · slowest: ${worst.key.name}`}

@@ -161,6 +161,10 @@ UNFIT: list[tuple[list[dict[str, Any]], str]] = [
     ([{**TASK_LIST, "options": {"data": {"tasks": TASKS["tasks"] * 21}}}], "widgets.0.options.data.tasks"),
     ([{**TASK_LIST, "place": {"x": 0, "y": 0, "w": 13, "h": 1}}], "widgets.0.place.w"),
     ([{**TASK_LIST, "place": 3}], "widgets.0.place"),
+    ([{**TASK_LIST, "place": {"x": "a", "y": None}}], "widgets.0.place.x"),
+    # Long enough to keep a careless search busy for hours.
+    ([{**TASK_LIST, "title": "eyJ" * 20_000}], "widgets.0.title"),
+    ([{**TASK_LIST, "title": "eyJ" * 300_000}], "widgets"),
     (
         [{**TASK_LIST, "options": {"data": {"tasks": [{**TASKS["tasks"][0], "link": "javascript:alert(1)"}]}}}],
         "widgets.0.options.data.tasks.0.link",
@@ -217,6 +221,11 @@ async def test_what_looks_like_a_secret_is_masked_before_it_is_stored(
 )
 def test_masking(value: Any, shown: Any) -> None:
     assert masked(value)[0] == shown
+
+
+def test_masking_reads_a_long_text_once() -> None:
+    assert masked("eyJ" * 300_000)[1] == 0
+    assert masked("-----BEGIN " * 100_000)[1] == 0
 
 
 async def test_proposals_follow_the_dashboards_visibility(

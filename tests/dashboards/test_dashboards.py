@@ -172,6 +172,13 @@ async def test_a_state_of_no_known_schema_is_refused(deps: Deps, people: People)
             await service.create_dashboard(people.ann, DashboardDraft("x", state=state), deps)
 
 
+async def test_whole_numbers_may_be_written_with_a_point(deps: Deps, people: People) -> None:
+    place = {"x": 0.0, "y": 2.0, "w": 6, "h": 4}
+    state = {**state_with("a"), "widgets": {"a": widget("a", place=place)}}
+    made = await service.create_dashboard(people.ann, DashboardDraft("x", state=state), deps)
+    assert (await dashboards.load_state(people.ann, made.id, deps)).state["widgets"]["a"]["place"]["y"] == 2
+
+
 async def test_a_copy_is_made_from_a_state_of_either_schema(deps: Deps, people: People) -> None:
     for state in (OLD, bring_up(OLD)):
         made = await service.create_dashboard(people.ann, DashboardDraft("Copy", layout="grid", state=state), deps)

@@ -5,6 +5,7 @@ from typing import Any
 
 Widget = dict[str, Any]
 _WIDTH, _HEIGHT, _COLUMNS = 6, 6, 12
+ANYWHERE = {"x": 0, "y": 0, "w": _WIDTH, "h": _HEIGHT}
 
 
 def arranged(present: Mapping[str, Widget], proposed: Sequence[Widget]) -> list[Widget]:
@@ -24,7 +25,5 @@ def arranged(present: Mapping[str, Widget], proposed: Sequence[Widget]) -> list[
 
 
 def _bottom(widgets: Iterable[Widget]) -> int:
-    """The first row below those that have a place; a place that is none is somebody else's finding."""
-    places = [place for widget in widgets if isinstance(place := widget.get("place"), dict)]
-    rows = [place["y"] + place["h"] for place in places if {type(place.get("y")), type(place.get("h"))} == {int}]
-    return max(rows, default=0)
+    """The first row below those that have a place."""
+    return max((widget["place"]["y"] + widget["place"]["h"] for widget in widgets if "place" in widget), default=0)

@@ -1,11 +1,12 @@
 """Whether a state or a widget is what the schema says, and the few rules that a schema cannot say."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
+import orjson
 
 from portico.domains.dashboards.canonical import NotCanonical, canonical
 from portico.domains.dashboards.widgets import State, Widget
@@ -20,24 +21,29 @@ _DAYS = frozenset({"due", "starts", "ends", "day"})
 _MOMENTS = frozenset({"at", "as_of"})
 
 
-def checked_text(state: Mapping[str, Any], field: str = "patch") -> str:
+def checked_text(state: dict[str, Any], field: str = "patch") -> str:
     """The state's canonical JSON, once it is known to be a state. raises InvalidFields"""
     if problems := state_problems(state):
         raise InvalidFields(tuple(problems[:20]))
     return sized_text(state, field)
 
 
-def sized_text(state: Mapping[str, Any], field: str) -> str:
+def plain(value: Any, field: str) -> Any:
+    """What a client sent, once it is known to be small, as it will be when it is read again: 1.0 is 1."""
+    return orjson.loads(sized_text(value, field))
+
+
+def sized_text(value: Any, field: str) -> str:
     try:
-        text = canonical(dict(state))
+        text = canonical(value)
     except NotCanonical as error:
         raise InvalidInput(field, str(error)) from error
     if (size := len(text.encode())) > MAX_STATE_BYTES:
-        raise InvalidInput(field, f"the state would have {size:,} bytes; at most {MAX_STATE_BYTES:,} are kept")
+        raise InvalidInput(field, f"would have {size:,} bytes; at most {MAX_STATE_BYTES:,} are kept")
     return text
 
 
-def state_problems(state: Mapping[str, Any]) -> list[FieldError]:
+def state_problems(state: dict[str, Any]) -> list[FieldError]:
     widgets = state.get("widgets")
     # Widgets are checked one by one, because only then the message can name the one that is wrong.
     problems = _mismatch({**state, "widgets": {}}, State, "")

@@ -4,8 +4,8 @@ from typing import Any
 
 from portico.domains.dashboards import proposal_store, record, service
 from portico.domains.dashboards import state as state_verbs
-from portico.domains.dashboards.arranging import arranged
-from portico.domains.dashboards.checks import sized_text, widget_problems
+from portico.domains.dashboards.arranging import ANYWHERE, arranged
+from portico.domains.dashboards.checks import plain, widget_problems
 from portico.domains.dashboards.errors import TooManyProposals
 from portico.domains.dashboards.masking import masked
 from portico.domains.dashboards.model import (
@@ -34,7 +34,10 @@ async def compose_widgets(
     raises   NotFound · NotPermitted · InvalidFields · TooManyProposals
     """
     service.must_manage(scope)
-    shown, count = masked({"title": title, "note": note, "widgets": _with_ids(widgets)})
+    offered = _with_ids(plain(widgets, "widgets"))
+    # Checked before it is masked, so that only short texts are searched, and again after it, where it stands on the page.
+    _check([{"place": ANYWHERE, **each} for each in offered])
+    shown, count = masked({"title": title, "note": note, "widgets": offered})
     async with deps.uow() as tx:
         dashboard = await service.held(tx, scope, dashboard_id)
         now = deps.clock.now()
@@ -124,4 +127,3 @@ def _check(widgets: list[dict[str, Any]]) -> None:
         problems += widget_problems(widget, f"widgets.{index}")
     if problems:
         raise InvalidFields(tuple(problems[:20]))
-    sized_text({"widgets": widgets}, "widgets")

@@ -10,7 +10,9 @@ _SECRET_NAME = re.compile(
     re.I,
 )
 _SECRET_VALUE = re.compile(
-    r"pk_[0-9a-f]{8}_\S+|sk-[\w-]{16,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=Bearer )\S+"
+    # Only where a word begins, so that a long one is read once and not from each of its letters.
+    r"(?<![\w-])(?:pk_[0-9a-f]{8}_\S+|sk-[\w-]{16,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|eyJ[\w-]++\.[\w-]++\.[\w-]*+)"
+    r"|(?<=Bearer )\S+"
     r"|-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|$)|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
     r"|(?<=password=)\S+|(?<=secret=)\S+|(?<=token=)\S+|(?<=api_key=)\S+",
     re.I | re.S,

@@ -5,7 +5,7 @@ from typing import Any
 
 from portico.domains.dashboards import record, store
 from portico.domains.dashboards.canonical import checksum
-from portico.domains.dashboards.checks import checked_text
+from portico.domains.dashboards.checks import checked_text, plain
 from portico.domains.dashboards.errors import OwnersOnly, TooManyDashboards
 from portico.domains.dashboards.model import (
     MAX_DASHBOARDS,
@@ -29,7 +29,7 @@ from portico.platform.deps import Deps
 async def create_dashboard(scope: OrgScope, draft: DashboardDraft, deps: Deps) -> Dashboard:
     """Owned by whoever creates it. raises TooManyDashboards · InvalidFields for a state that is none"""
     must_manage(scope)
-    state = empty_state(draft.layout) if draft.state is None else bring_up(draft.state)
+    state = empty_state(draft.layout) if draft.state is None else bring_up(plain(draft.state, "state"))
     text, now = checked_text(state, "state"), deps.clock.now()
     dashboard = Dashboard(
         ids.new(DashboardId),

@@ -26,7 +26,7 @@ from portico.kernel.errors import InvalidInput
 from portico.kernel.scope import OrgScope
 from portico.platform.web import DepsDep, Listing, PageDep, listing, needs, whole_listing
 
-router = APIRouter()
+router = APIRouter(tags=["events"])
 
 
 def _following(request: Request) -> Following:
@@ -47,7 +47,7 @@ def _pattern(kind: str) -> str:
     return kind
 
 
-@router.get("/event-consumers", tags=["events"])
+@router.get("/event-consumers")
 async def list_event_consumers(
     deps: DepsDep, following: FollowingDep, scope: OrgScope = needs("events.read")
 ) -> Listing[ConsumerWire]:
@@ -56,7 +56,7 @@ async def list_event_consumers(
     return whole_listing([ConsumerWire.model_validate(each) for each in standings])
 
 
-@router.get("/event-counts", tags=["events"])
+@router.get("/event-counts")
 async def list_event_counts(
     deps: DepsDep,
     page: PageDep,
@@ -70,7 +70,7 @@ async def list_event_counts(
     return listing(await standing.list_event_counts(scope, since, until, kind, page, deps), event_count_wire)
 
 
-@router.get("/dead-letters", tags=["dead letters"])
+@router.get("/dead-letters")
 async def list_dead_letters(
     deps: DepsDep,
     page: PageDep,
@@ -83,7 +83,7 @@ async def list_dead_letters(
     return listing(await letters.list_dead_letters(scope, consumer, kind, page, deps), dead_letter_wire)
 
 
-@router.post("/dead-letters/retry", tags=["dead letters"])
+@router.post("/dead-letters/retry")
 async def retry_dead_letters(
     ask: RetryAsk, deps: DepsDep, following: FollowingDep, scope: OrgScope = needs("events.manage")
 ) -> RetriedWire:
@@ -92,14 +92,14 @@ async def retry_dead_letters(
     return RetriedWire(retried=await letters.retry_dead_letters(scope, ask.consumer, kind, following, deps))
 
 
-@router.get("/dead-letters/{dead_letter_id}", tags=["dead letters"])
+@router.get("/dead-letters/{dead_letter_id}")
 async def find_dead_letter(
     dead_letter_id: str, deps: DepsDep, scope: OrgScope = needs("events.manage")
 ) -> DeadLetterWire:
     return dead_letter_wire(await letters.find_dead_letter(scope, dead_letter_id, deps))
 
 
-@router.patch("/dead-letters/{dead_letter_id}", tags=["dead letters"])
+@router.patch("/dead-letters/{dead_letter_id}")
 async def edit_dead_letter(
     dead_letter_id: str, ask: DeadLetterPatch, deps: DepsDep, scope: OrgScope = needs("events.manage")
 ) -> DeadLetterWire:
@@ -107,7 +107,7 @@ async def edit_dead_letter(
     return dead_letter_wire(await letters.edit_dead_letter(scope, dead_letter_id, ask.payload, deps))
 
 
-@router.post("/dead-letters/{dead_letter_id}/retry", tags=["dead letters"], status_code=204)
+@router.post("/dead-letters/{dead_letter_id}/retry", status_code=204)
 async def retry_dead_letter(
     dead_letter_id: str, deps: DepsDep, following: FollowingDep, scope: OrgScope = needs("events.manage")
 ) -> None:
@@ -115,12 +115,12 @@ async def retry_dead_letter(
     await letters.retry_dead_letter(scope, dead_letter_id, following, deps)
 
 
-@router.post("/dead-letters/{dead_letter_id}/discard", tags=["dead letters"], status_code=204)
+@router.post("/dead-letters/{dead_letter_id}/discard", status_code=204)
 async def discard_dead_letter(dead_letter_id: str, deps: DepsDep, scope: OrgScope = needs("events.manage")) -> None:
     await letters.discard_dead_letter(scope, dead_letter_id, deps)
 
 
-@router.post("/event-replays", tags=["events"])
+@router.post("/event-replays")
 async def replay_events(
     ask: EventReplayAsk, deps: DepsDep, following: FollowingDep, scope: OrgScope = needs("events.manage")
 ) -> EventReplayWire:

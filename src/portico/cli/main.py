@@ -25,6 +25,7 @@ from portico.cli import (
     up,
     vault,
     watch,
+    webhooks,
 )
 from portico.cli.failures import CommandFailed
 from portico.cli.output import put, say
@@ -111,6 +112,7 @@ for name, nouns in (
     ("budgets", allowances.budgets),
     ("limits", allowances.limits),
     ("secrets", vault.secrets),
+    ("webhooks", webhooks.webhooks),
 ):
     app.add_typer(nouns, name=name, rich_help_panel=USING)
 

@@ -100,6 +100,18 @@ class DeliverWebhooks:
 
 
 @dataclass(slots=True)
+class TellExpiringKeys:
+    deps: Deps
+    name: str = "tenancy.tell_expiring_keys"
+    every_s: float = 3600.0
+    least_s: float = 60.0
+    wakes_on: str | None = None
+
+    async def activate(self) -> str:
+        return f"{await tenancy.tell_expiring_keys(tenancy.platform_scope(), self.deps)} told"
+
+
+@dataclass(slots=True)
 class WarmCache:
     """For the start; later the readers keep warm what they read."""
 
@@ -163,6 +175,7 @@ def plan(
         CheckHealth(deps),
         ExpireLeases(deps),
         WarmCache(deps),
+        TellExpiringKeys(deps),
         DeliverWebhooks(deps, delivered or webhooks.DeliveryNumbers()),
         PurgeOld(deps),
     ]

@@ -69,6 +69,11 @@ def _dead_letters_full(payload: Payload, _: str) -> Words:
     return Words("The dead letters are full", text, "/events/dead-letters")
 
 
+def _key_expiring(payload: Payload, _: str) -> Words:
+    text = f"From {_moment(payload['expires_at'])} on, whoever uses it is refused. Make another one in time."
+    return Words(f"The key {payload['name']} expires soon", text, "/keys")
+
+
 def _key_revoked(payload: Payload, name: str) -> Words:
     why = f"The reason given: {payload['reason']}." if payload["reason"] else "No reason was given."
     return Words(f"The key {name or payload['key_id']} is revoked", f"Whoever used it is refused now. {why}", "/keys")
@@ -100,6 +105,7 @@ RULES: dict[str, Rule] = {
     "webhook.disabled.v1": Rule("error", "webhooks.read", _webhook_disabled),
     "consumer.dead_letters_filling.v1": Rule("warning", "events.manage", _dead_letters_filling),
     "consumer.dead_letters_full.v1": Rule("error", "events.manage", _dead_letters_full),
+    "key.expiring.v1": Rule("warning", "keys.read", _key_expiring),
     "key.revoked.v1": Rule("warning", "keys.read", _key_revoked, names="key_id"),
     "member.joined.v1": Rule("info", "members.read", _member_joined, names="person_id"),
     "member.removed.v1": Rule("info", "members.read", _member_removed, names="person_id"),

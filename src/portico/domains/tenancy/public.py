@@ -3,6 +3,7 @@
 from portico.domains.tenancy.model import Identity, Role, Seeded, SnapshotEntries
 from portico.domains.tenancy.service.authenticate import authenticate, identify_again
 from portico.domains.tenancy.service.authority import as_superadmin, open_system_scope, platform_scope
+from portico.domains.tenancy.service.expiry import tell_expiring_keys
 from portico.domains.tenancy.service.keys import KeyDraft, create_key
 from portico.domains.tenancy.service.names import org_name, scope_names
 from portico.domains.tenancy.service.orgs import seed_owner
@@ -33,5 +34,6 @@ __all__ = [
     "seed_owner",
     "sign_in",
     "snapshot_entries",
+    "tell_expiring_keys",
     "touch_keys",
 ]

@@ -88,6 +88,12 @@ KEY_ROTATED = events.declare(
 KEY_REVOKED = events.declare(
     "key.revoked.v1", "An API key was revoked.", about="key_id", fields={"key_id": str, "reason": str | None}
 )
+KEY_EXPIRING = events.declare(
+    "key.expiring.v1",
+    "An API key expires within seven days.",
+    about="key_id",
+    fields={"key_id": str, "name": str, "expires_at": str},
+)
 SIGN_IN_STARTED = events.declare(
     "sign_in.started.v1", "A person signed in.", about="sign_in_id", fields={"sign_in_id": str, "person_id": str}
 )

@@ -56,6 +56,20 @@ async def load_key_anywhere(tx: Tx, scope: PlatformScope, key_id: KeyId) -> Key 
     return None if row is None else _key(row)
 
 
+async def expiring_keys(
+    tx: Tx, scope: PlatformScope, after: datetime, until: datetime, after_id: KeyId, most: int
+) -> list[Key]:
+    """Of every org: those that hold now and expire in between, by id."""
+    query = select(api_keys).where(
+        api_keys.c.expires_at > after,
+        api_keys.c.expires_at <= until,
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.id > after_id,
+    )
+    found = await tx.execute(query.order_by(api_keys.c.id).limit(most))
+    return [_key(row) for row in found.mappings()]
+
+
 async def count_keys(tx: Tx, scope: OrgScope) -> int:
     mine = (api_keys.c.org_id == scope.org_id, api_keys.c.revoked_at.is_(None))
     found: int = (await tx.execute(select(func.count()).select_from(api_keys).where(*mine))).scalar_one()

@@ -16,10 +16,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import public as usage
+from portico.domains.usage.lines import encode_line
 from portico.domains.usage.model import CallLine, Stage
 from portico.kernel import ids
 from portico.kernel.ids import OrgId
@@ -54,7 +53,7 @@ QUESTIONS = {
 
 def lines(count: int) -> Iterator[bytes]:
     """Calls of five keys to three services, with a few rare ones among them, as a gateway writes them."""
-    encode, chance = msgspec.json.Encoder().encode, random.Random(1)
+    chance = random.Random(1)
     for number in range(count):
         at_us, rare = START_US + number * STEP_US, chance.random()
         key, cost = f"key_{chance.randrange(5)}", chance.randrange(2000)
@@ -90,7 +89,7 @@ def lines(count: int) -> Iterator[bytes]:
             bytes_out=1104,
             stages=STAGES,
         )
-        yield encode(line) + b"\n"
+        yield encode_line(line) + b"\n"
 
 
 async def measure(deps: Deps, wanted: usage.CallFilter) -> tuple[int, float]:

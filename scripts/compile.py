@@ -24,6 +24,8 @@ MODULES = (
     "portico.domains.limits.ledger",
     "portico.domains.limits.model",
     "portico.domains.limits.rate",
+    "portico.domains.usage.journal",
+    "portico.domains.usage.reader",
     "portico.gateway.admit",
     "portico.gateway.breaker",
     "portico.gateway.cache",
@@ -96,7 +98,7 @@ def switch_on() -> bool:
 
 def _loads() -> bool:
     """A build of another machine's libraries is found out here rather than when traffic comes."""
-    asked = [sys.executable, "-c", "import portico.gateway.process"]
+    asked = [sys.executable, "-c", "import portico.gateway.process, portico.domains.usage.journal"]
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0  # noqa: S603
 
 

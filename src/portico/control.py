@@ -1,6 +1,7 @@
 """The control process put together: database, API, realtime, jobs and the gateways' feed, on local sockets only."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -72,6 +73,9 @@ async def _run(loaded: Loaded) -> None:
                 tasks.create_task(realtime.run()),
                 tasks.create_task(run_reconcilers(plan(deps, feed, following, delivered), deps.bus, activity)),
             ]
+            # What start-up made stays to the end: the collector need not go through it again for every few thousand calls.
+            gc.collect()
+            gc.freeze()
             log.info("control.listening", socket=str(settings.run_dir / "control.sock"))
             await server.serve()
             for task in background:

@@ -29,6 +29,7 @@ from portico.domains.routing.model import (
     VersionEntry,
 )
 from portico.domains.usage.model import CallLine, JournalLine
+from portico.domains.usage.reader import read_line
 from portico.gateway.door import GatewayDoor
 from portico.gateway.gate import Gate
 from portico.gateway.process import open_gate
@@ -120,9 +121,8 @@ class House:
     def journal(self) -> list[JournalLine]:
         """What is in the journal's files, as a folder would read it."""
         self.gate.journal.flush()
-        decode = msgspec.json.Decoder(JournalLine).decode
         files = sorted((self.data_dir / "journal" / "gateway-1").iterdir())
-        return [decode(line) for file in files for line in file.read_bytes().splitlines() if line]
+        return [read_line(line) for file in files for line in file.read_bytes().splitlines() if line]
 
     def calls(self) -> list[CallLine]:
         return [line for line in self.journal() if isinstance(line, CallLine)]

@@ -275,10 +275,10 @@ async def test_the_reservation_is_on_disk_before_the_service_sees_the_call(build
 
     async def looking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await read_request(reader)
-        correlation_id = request.partition(b"X-Request-Id: ")[2].partition(b"\r\n")[0]
+        mark = request.partition(b"X-Request-Id: req-")[2].partition(b"\r\n")[0]
         files = list((house.data_dir / "journal" / "gateway-1").iterdir())
         found.append(
-            any(b'"t":"reserve"' in line and correlation_id in line for line in files[0].read_bytes().split(b"\n"))
+            any(line.startswith(b'["reserve",') and mark in line for line in files[0].read_bytes().split(b"\n"))
         )
         writer.write(chat_answer())
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from portico.domains.usage.lines import encode_line
 from portico.domains.usage.model import CallLine, Charge, JournalLine, OpenLine, ReserveLine, Stage
 from portico.kernel import ids
 from portico.kernel.ids import CallId, OrgId
@@ -58,7 +57,7 @@ def opening(epoch: str, gateway_id: str = GATEWAY) -> OpenLine:
 
 
 def lines(*written: JournalLine) -> bytes:
-    return b"".join(msgspec.json.encode(line) + b"\n" for line in written)
+    return b"".join(encode_line(line) + b"\n" for line in written)
 
 
 def append(journal_dir: Path, content: bytes, epoch: str = "e1", number: int = 1, gateway_id: str = GATEWAY) -> Path:

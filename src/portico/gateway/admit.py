@@ -5,7 +5,7 @@ from math import ceil
 
 from portico.domains.limits.ledger import Spend, reserve
 from portico.domains.limits.rate import RateBucket
-from portico.domains.usage.model import Charge, ReserveLine
+from portico.domains.usage.lines import RESERVE, encode
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall
 from portico.gateway.gate import Gate
 from portico.gateway.refusals import CallNotPermitted, RecordUnavailable, ServiceNotAllowed
@@ -94,26 +94,23 @@ def cost_of(service: ServiceView, tokens_in: int, tokens_out: int) -> int:
     )
 
 
-def reserve_line(admitted: AdmittedCall, snapshot_version: int) -> ReserveLine:
-    """What the journal says before a call leaves, so that nothing it may cost can be forgotten."""
-    raw, who, service = admitted.known.raw, admitted.known.who, admitted.service
-    return ReserveLine(
-        id=raw.id,
-        at_us=raw.began_us,
-        org_id=who.org_id,
-        scope=who.scope,
-        principal_kind=who.kind,  # type: ignore[arg-type]
-        principal_id=who.id,
-        principal_name=who.name,
-        service_id=service.entry.id,
-        service=service.entry.name,
-        service_kind=service.entry.kind,
-        dialect=raw.dialect,
-        method=raw.head.method.decode(),
-        path=raw.head.path.decode("latin-1"),
-        correlation_id=raw.correlation_id,
-        snapshot_version=snapshot_version,
-        reserved_microusd=admitted.bound.money_microusd,
-        charges=tuple(Charge(hold.account.id, hold.started_us, hold.amount, 0) for hold in admitted.holds),
-        model=raw.model,
+def reserve_line(admitted: AdmittedCall, snapshot_version: int) -> bytes:
+    """What the journal says before a call leaves, so that nothing it may cost can be forgotten. In the order of lines.py."""
+    raw, who, entry = admitted.known.raw, admitted.known.who, admitted.service.entry
+    return encode(
+        (
+            RESERVE,
+            raw.id,
+            raw.began_us,
+            (who.org_id, who.scope, who.id, who.name, entry.id, entry.name, entry.kind),
+            who.kind,
+            raw.dialect,
+            raw.head.method.decode(),
+            raw.head.path.decode("latin-1"),
+            raw.model,
+            raw.brought_correlation,
+            snapshot_version,
+            admitted.bound.money_microusd,
+            [(hold.account.id, hold.started_us, hold.amount, 0) for hold in admitted.holds],
+        )
     )

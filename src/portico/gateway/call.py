@@ -6,6 +6,7 @@ Plain classes, not dataclasses: what a call makes, it makes every time, and only
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from portico.domains.limits.ledger import Hold, Spend
+from portico.domains.usage.lines import own_correlation
 from portico.gateway.view import ServiceView, Target, Who
 from portico.gateway.wire.head import Head
 
@@ -44,6 +45,7 @@ class RawCall:
     name        the service, or for model calls the model, that is asked for
     body        the whole body; None while it is passed on as a stream
     output_max  most output tokens the caller allows, None when the call does not say
+    brought_correlation   the correlation id if the client brought it, else empty
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class RawCall:
         "began_us",
         "body",
         "bounded_output",
+        "brought_correlation",
         "choices",
         "correlation_id",
         "dialect",
@@ -73,12 +76,13 @@ class RawCall:
         dialect: DialectName,
         head: Head,
         address: str,
-        correlation_id: str,
+        brought_correlation: str,
         traceparent: bytes,
         began_us: int,
     ) -> None:
         self.id, self.dialect, self.head, self.address = call_id, dialect, head, address
-        self.correlation_id, self.traceparent = correlation_id, traceparent
+        self.brought_correlation, self.traceparent = brought_correlation, traceparent
+        self.correlation_id = brought_correlation or own_correlation(call_id)
         self.trace_id = traceparent[3:35].decode()
         self.began_ns, self.began_us = 0, began_us
         self.name, self.upstream_path = "", b"/"

@@ -56,7 +56,7 @@ class GatewayDoor:
     def refuse_head(self, connection: Connection, code: str, message: str) -> bytes:
         correlation_id = "req-" + ids.ulid()
         refusal = Coded(code, message)
-        body = envelope(refusal, correlation_id, "", new_trace_id().decode())
+        body = envelope(refusal, correlation_id, "", new_trace_id())
         return (
             b"%bContent-Type: application/json\r\nX-Request-Id: %b\r\nX-Portico-Origin: portico\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
             % (
@@ -83,8 +83,9 @@ class GatewayDoor:
         path = head.path
         address = self._client_address(connection, head)
         if not path.startswith((b"/v1/", b"/svc/")):
+            correlation_id = brought_correlation(head) or "req-" + ids.ulid()
             pool = self._sockets if head.upgrade else self._control
-            return InsideCall(self.gate, pool, address, correlation_of(head, ids.ulid()), traceparent_of(head))
+            return InsideCall(self.gate, pool, address, correlation_id, traceparent_of(head))
         raw = self._raw(head, address, "http" if path.startswith(http.PREFIX) else "openai")
         try:
             if raw.dialect == "http":
@@ -108,9 +109,8 @@ class GatewayDoor:
 
     def _raw(self, head: Head, address: str, dialect: DialectName) -> RawCall:
         now_us = time.time_ns() // 1000
-        mark = ids.ulid(now_us // 1000)
-        correlation_id = correlation_of(head, mark)
-        return RawCall("call_" + mark, dialect, head, address, correlation_id, traceparent_of(head), now_us)
+        call_id = "call_" + ids.ulid(now_us // 1000)
+        return RawCall(call_id, dialect, head, address, brought_correlation(head), traceparent_of(head), now_us)
 
     def _client_address(self, connection: Connection, head: Head) -> str:
         """X-Forwarded-For is believed only from a proxy the operator named, and only its last word."""
@@ -145,12 +145,10 @@ class RefusedCall(GovernedCall):
         return False
 
 
-def correlation_of(head: Head, mark: str) -> str:
-    """The client's own id when it is sane, else one made from `mark`."""
+def brought_correlation(head: Head) -> str:
+    """The client's own id when it is sane, else nothing."""
     given = head.get(b"x-request-id")
-    if given is not None and _SANE_ID.fullmatch(given):
-        return given.decode()
-    return "req-" + mark
+    return given.decode() if given is not None and _SANE_ID.fullmatch(given) else ""
 
 
 def traceparent_of(head: Head) -> bytes:
@@ -158,8 +156,9 @@ def traceparent_of(head: Head) -> bytes:
     given = head.get(b"traceparent")
     if given is not None and _TRACEPARENT.fullmatch(given):
         return b"%b%016x%b" % (given[:36], random.getrandbits(64) | 1, given[52:])
-    return b"00-%b-%016x-01" % (new_trace_id(), random.getrandbits(64) | 1)
+    fresh = random.randbytes(24).hex()
+    return f"00-{fresh[:32]}-{fresh[32:]}-01".encode()
 
 
-def new_trace_id() -> bytes:
-    return b"%032x" % (random.getrandbits(128) | 1)
+def new_trace_id() -> str:
+    return random.randbytes(16).hex()

@@ -1,4 +1,4 @@
-"""The gateway's record: one JSON line per reservation and per finished call, appended to a plain file.
+"""The gateway's record: one line per reservation and per finished call, appended to a plain file.
 
 A write that returned survives kill -9. When the disk is full the journal says so, and no new call is taken; lines of calls
 that were already under way are kept in memory and written first once there is room.
@@ -10,9 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
-from portico.domains.usage.model import CallLine, OpenLine, ReserveLine
+from portico.domains.usage.lines import OPEN, encode
 
 MOST_WAITING = 50_000
 
@@ -21,7 +19,6 @@ class Journal:
     def __init__(self, folder: Path, gateway_id: str, epoch: str, segment_bytes: int, now_us: int) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._epoch, self._segment_bytes = folder, epoch, segment_bytes
-        self._encode = msgspec.json.Encoder().encode
         self._number = 0
         self._file = -1
         self._written = 0
@@ -32,21 +29,21 @@ class Journal:
         self.trouble: str | None = None
         self.lost = 0
         self._open_segment()
-        self._write(self._encode(OpenLine(gateway_id, epoch, now_us)) + b"\n")
+        self._write(encode((OPEN, gateway_id, epoch, now_us)) + b"\n")
 
     @property
     def ok(self) -> bool:
         return self.trouble is None
 
-    def write_soon(self, line: CallLine) -> None:
-        """Written at the end of this turn of the loop, together with the others of the turn."""
-        self._lines.append(self._encode(line))
+    def write_soon(self, line: bytes) -> None:
+        """A call's, written at the end of this turn of the loop, together with the others of the turn."""
+        self._lines.append(line)
         if not self._flush_planned:
             self._plan_flush()
 
-    def write_then(self, line: ReserveLine, then: Callable[[bool], None]) -> None:
-        """Written with the others of this turn; `then(True)` once it is with the kernel, before the call leaves the house."""
-        self._lines.append(self._encode(line))
+    def write_then(self, line: bytes, then: Callable[[bool], None]) -> None:
+        """A reservation's, written with the others of this turn; `then(True)` once it is with the kernel, before the call leaves the house."""
+        self._lines.append(line)
         self._then.append(then)
         if not self._flush_planned:
             self._plan_flush()
@@ -110,7 +107,7 @@ class Journal:
     def _keep(self, block: bytes, *, partial: bool) -> None:
         """Reservations that never reached the file are not kept: their calls are refused. One begun must be completed."""
         lines = block.splitlines(keepends=True)
-        kept = [line for line in lines[partial:] if not line.startswith(b'{"t":"reserve"')]
+        kept = [line for line in lines[partial:] if not line.startswith(b'["reserve",')]
         block = b"".join(lines[:partial] + kept)
         if not block:
             return

@@ -370,8 +370,6 @@ class GovernedCall:
         if tightest is None:
             return b""
         bucket, now_s = tightest
-        return b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n" % (
-            bucket.rate,
-            bucket.remaining(now_s),
-            bucket.full_in_s(now_s) + 1,
-        )
+        reset_s = int(bucket.full_in_s(now_s) + 1)
+        lines = f"X-RateLimit-Limit: {bucket.rate}\r\nX-RateLimit-Remaining: {bucket.remaining(now_s)}\r\n"
+        return f"{lines}X-RateLimit-Reset: {reset_s}\r\n".encode()

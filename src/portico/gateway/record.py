@@ -1,14 +1,20 @@
-"""How a finished call is written down: the journal line, from everything the stages learned."""
+"""How a finished call is written down: the journal line, from everything the stages learned.
+
+The line's values are put in the order of lines.py right here: a structure of forty fields between the two would cost each
+call as much as all of its writing.
+"""
 
 from portico.domains.limits.ledger import Hold
-from portico.domains.usage.model import CallLine, Charge, Stage, Verdict
+from portico.domains.usage.lines import CALL, encode
+from portico.domains.usage.model import Verdict
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
 from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
 from portico.gateway.relay import Relay
 from portico.kernel.errors import Refusal
 
-STAGES = ("identify", "admit", "route", "forward", "relay", "settle")
+# (budget id, start of its window, held, charged)
+Charges = list[tuple[str, int, int, int]]
 
 
 class Marks:
@@ -45,8 +51,8 @@ def kind_of(known: KnownCall) -> str:
     return "model" if known.raw.dialect == "openai" else "http"
 
 
-def charges_of(holds: list[Hold]) -> tuple[Charge, ...]:
-    return tuple([Charge(hold.account.id, hold.started_us, hold.amount, hold.charged) for hold in holds])
+def charges_of(holds: list[Hold]) -> Charges:
+    return [(hold.account.id, hold.started_us, hold.amount, hold.charged) for hold in holds]
 
 
 def added_us(raw: RawCall, forward: Forward, now_ns: int) -> int:
@@ -56,128 +62,128 @@ def added_us(raw: RawCall, forward: Forward, now_ns: int) -> int:
     return max(now_ns - raw.began_ns - away_ns, 0) // 1000
 
 
-def stages_of(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> tuple[Stage, ...]:
-    """Times of the stages it went through; the last one takes what is left."""
+def stage_ends(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> list[int]:
+    """When each of the stages it went through ended, in µs; the stage where the call ended takes what is left of its time."""
     began = raw.began_ns
-    if relay is not None and relay.last_data_ns:
-        return _all_stages(began, marks, relay, now_ns)
-    ends = [marks.identified, marks.admitted, marks.routed]
+    reached = [marks.identified, marks.admitted, marks.routed]
     if relay is not None:
-        ends += [relay.first_byte_ns, relay.last_data_ns, now_ns]
-    stages, start = [], began
-    for name, end in zip(STAGES, ends, strict=False):
+        reached += [relay.first_byte_ns, relay.last_data_ns]
+    ends: list[int] = []
+    for end in reached:
         if not end:
-            # The stage where it ended takes what is left of the time.
-            stages.append(Stage(name, (start - began) // 1000, (now_ns - start) // 1000))
             break
-        stages.append(Stage(name, (start - began) // 1000, (end - start) // 1000))
-        start = end
-    return tuple(stages)
+        ends.append((end - began) // 1000)
+    ends.append((now_ns - began) // 1000)
+    return ends
 
 
-def _all_stages(began: int, marks: Marks, relay: Relay, now_ns: int) -> tuple[Stage, ...]:
-    """The common case, written out: this runs for every call."""
-    identified, admitted = (marks.identified - began) // 1000, (marks.admitted - began) // 1000
-    routed, first = (marks.routed - began) // 1000, (relay.first_byte_ns - began) // 1000
-    last, end = (relay.last_data_ns - began) // 1000, (now_ns - began) // 1000
-    return (
-        Stage("identify", 0, identified),
-        Stage("admit", identified, admitted - identified),
-        Stage("route", admitted, routed - admitted),
-        Stage("forward", routed, first - routed),
-        Stage("relay", first, last - first),
-        Stage("settle", last, end - last),
-    )
-
-
-def answered_line(forward: Forward, outcome: Outcome, stages: tuple[Stage, ...], snapshot_version: int) -> CallLine:
+def answered_line(forward: Forward, outcome: Outcome, ends: list[int], snapshot_version: int) -> bytes:
     """The record of a call that left for its service."""
     admitted = forward.routed.admitted
     raw, who, entry = admitted.known.raw, admitted.known.who, admitted.service.entry
     relay, target = forward.relay, forward.target
     usage, refusal = outcome.usage, outcome.refusal
-    return CallLine(
-        id=raw.id,
-        at_us=raw.began_us,
-        org_id=who.org_id,
-        scope=who.scope,
-        principal_kind=who.kind,  # type: ignore[arg-type]
-        principal_id=who.id,
-        principal_name=who.name,
-        service_id=entry.id,
-        service=entry.name,
-        service_kind=entry.kind,
-        dialect=raw.dialect,
-        method=raw.head.method.decode(),
-        path=raw.head.path.decode("latin-1"),
-        verdict=outcome.verdict,
-        status=outcome.status,
-        snapshot_version=snapshot_version,
-        correlation_id=raw.correlation_id,
-        trace_id=raw.trace_id,
-        duration_us=outcome.took_us,
-        version=target.version,
-        endpoint=target.url,
-        endpoint_id=target.endpoint_id,
-        canary=target.canary,
-        model=raw.model,
-        reason=None if refusal is None else refusal.row.name,
-        message=None if refusal is None else refusal.message,
-        streamed=relay.streamed,
-        attempts=forward.attempts,
-        added_us=outcome.added_us,
-        first_byte_us=(relay.first_byte_ns - raw.began_ns) // 1000 if relay.first_byte_ns else None,
-        tokens_in=usage.tokens_in,
-        tokens_out=usage.tokens_out,
-        tokens_estimated=usage.estimated,
-        cost_microusd=outcome.cost_microusd,
-        reserved_microusd=admitted.bound.money_microusd if admitted.holds else 0,
-        bytes_in=relay.bytes_in or len(raw.body or b""),
-        bytes_out=relay.bytes_out,
-        charges=charges_of(admitted.holds),
-        stages=stages,
-        address=raw.address,
+    return encode(
+        (
+            CALL,
+            raw.id,
+            raw.began_us,
+            (who.org_id, who.scope, who.id, who.name, entry.id, entry.name, entry.kind),
+            outcome.verdict,
+            outcome.status,
+            outcome.took_us,
+            outcome.added_us,
+            usage.tokens_in,
+            usage.tokens_out,
+            outcome.cost_microusd,
+            raw.brought_correlation,
+            (
+                target.version,
+                target.url,
+                target.endpoint_id,
+                target.canary,
+                who.kind,
+                raw.dialect,
+                raw.head.method.decode(),
+                raw.head.path.decode("latin-1"),
+                raw.model,
+                None if refusal is None else refusal.row.name,
+                None if refusal is None else refusal.message,
+                relay.streamed,
+                False,
+                forward.attempts,
+                (relay.first_byte_ns - raw.began_ns) // 1000 if relay.first_byte_ns else None,
+                usage.estimated,
+                admitted.bound.money_microusd if admitted.holds else 0,
+                relay.bytes_in or len(raw.body or b""),
+                relay.bytes_out,
+                snapshot_version,
+                raw.trace_id,
+                raw.address,
+            ),
+            charges_of(admitted.holds),
+            ends,
+        )
     )
 
 
-def unsent_line(
-    gate: Gate,
-    known: KnownCall,
-    admitted: AdmittedCall | None,
-    verdict: Verdict,
-    status: int,
-    took_us: int,
-    stages: tuple[Stage, ...],
-) -> CallLine:
-    """The record of a call that Portico answered by itself; all of its time is ours."""
+class Unsent:
+    """How a call ended that Portico answered by itself; all of its time is ours."""
+
+    __slots__ = ("bytes_out", "cached", "charges", "message", "reason", "status", "took_us", "verdict")
+
+    def __init__(self, verdict: Verdict, status: int, took_us: int, charges: Charges) -> None:
+        self.verdict, self.status, self.took_us, self.charges = verdict, status, took_us, charges
+        self.reason: str | None = None
+        self.message: str | None = None
+        self.cached = False
+        self.bytes_out = 0
+
+
+def unsent_line(gate: Gate, known: KnownCall, admitted: AdmittedCall | None, ended: Unsent, ends: list[int]) -> bytes:
     raw, who = known.raw, known.who
-    entry = None if known.service is None else known.service.entry
-    return CallLine(
-        id=raw.id,
-        at_us=raw.began_us,
-        org_id=who.org_id,
-        scope=who.scope,
-        principal_kind=who.kind,  # type: ignore[arg-type]
-        principal_id=who.id,
-        principal_name=who.name,
-        service_id="" if entry is None else entry.id,
-        service=raw.name if entry is None else entry.name,
-        service_kind=kind_of(known),
-        dialect=raw.dialect,
-        method=raw.head.method.decode(),
-        path=raw.head.path.decode("latin-1"),
-        verdict=verdict,
-        status=status,
-        snapshot_version=gate.view.version,
-        correlation_id=raw.correlation_id,
-        trace_id=raw.trace_id,
-        duration_us=took_us,
-        added_us=took_us,
-        model=raw.model,
-        reserved_microusd=admitted.bound.money_microusd if admitted is not None and admitted.holds else 0,
-        bytes_in=len(raw.body or b""),
-        # When a reservation is in the journal, its release has to be as well, or it would lapse.
-        charges=charges_of(admitted.holds) if admitted is not None and admitted.journaled else (),
-        stages=stages,
-        address=raw.address,
+    service_id, service = (
+        ("", raw.name) if known.service is None else (known.service.entry.id, known.service.entry.name)
+    )
+    return encode(
+        (
+            CALL,
+            raw.id,
+            raw.began_us,
+            (who.org_id, who.scope, who.id, who.name, service_id, service, kind_of(known)),
+            ended.verdict,
+            ended.status,
+            ended.took_us,
+            ended.took_us,
+            0,
+            0,
+            0,
+            raw.brought_correlation,
+            (
+                None,
+                None,
+                None,
+                False,
+                who.kind,
+                raw.dialect,
+                raw.head.method.decode(),
+                raw.head.path.decode("latin-1"),
+                raw.model,
+                ended.reason,
+                ended.message,
+                False,
+                ended.cached,
+                0,
+                None,
+                False,
+                admitted.bound.money_microusd if admitted is not None and admitted.holds else 0,
+                len(raw.body or b""),
+                ended.bytes_out,
+                gate.view.version,
+                raw.trace_id,
+                raw.address,
+            ),
+            ended.charges,
+            ends,
+        )
     )

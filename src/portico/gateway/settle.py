@@ -2,15 +2,23 @@
 
 import time
 
-import msgspec
-
 from portico.domains.limits.ledger import Spend, release, settle
 from portico.domains.usage.model import Verdict
 from portico.gateway.admit import cost_of
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
 from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
-from portico.gateway.record import Marks, Outcome, added_us, answered_line, charges_of, kind_of, stages_of, unsent_line
+from portico.gateway.record import (
+    Marks,
+    Outcome,
+    Unsent,
+    added_us,
+    answered_line,
+    charges_of,
+    kind_of,
+    stage_ends,
+    unsent_line,
+)
 from portico.kernel.errors import Refusal
 
 NOTHING = Spend(0, 0, 0)
@@ -29,9 +37,11 @@ def settle_refused(
     if known is None:
         return
     now_ns = time.perf_counter_ns()
-    took_us = (now_ns - raw.began_ns) // 1000
-    line = unsent_line(gate, known, admitted, "refused", row.status, took_us, stages_of(raw, marks, None, now_ns))
-    gate.journal.write_soon(msgspec.structs.replace(line, reason=row.name, message=refusal.message))
+    # When a reservation is in the journal, its release has to be as well, or it would lapse.
+    charges = charges_of(admitted.holds) if admitted is not None and admitted.journaled else []
+    ended = Unsent("refused", row.status, (now_ns - raw.began_ns) // 1000, charges)
+    ended.reason, ended.message = row.name, refusal.message
+    gate.journal.write_soon(unsent_line(gate, known, admitted, ended, stage_ends(raw, marks, None, now_ns)))
     gate.on_journal_grew()
 
 
@@ -40,12 +50,10 @@ def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, ma
     raw = admitted.known.raw
     settle(admitted.holds, Spend(0, 0, 1))
     now_ns = time.perf_counter_ns()
-    took_us = (now_ns - raw.began_ns) // 1000
     gate.stats.count("allowed", admitted.service.entry.kind, status)
-    line = unsent_line(gate, admitted.known, admitted, "allowed", status, took_us, stages_of(raw, marks, None, now_ns))
-    gate.journal.write_soon(
-        msgspec.structs.replace(line, cached=True, bytes_out=size, charges=charges_of(admitted.holds))
-    )
+    ended = Unsent("allowed", status, (now_ns - raw.began_ns) // 1000, charges_of(admitted.holds))
+    ended.cached, ended.bytes_out = True, size
+    gate.journal.write_soon(unsent_line(gate, admitted.known, admitted, ended, stage_ends(raw, marks, None, now_ns)))
     gate.on_journal_grew()
 
 
@@ -78,5 +86,5 @@ def settle_call(
     gate.stats.count(verdict, service.entry.kind, status)
     gate.stats.observe(took_us, ours_us, marks, raw.began_ns, forward.sent_ns)
     outcome = Outcome(verdict, status, took_us, ours_us, cost, usage, refusal)
-    gate.journal.write_soon(answered_line(forward, outcome, stages_of(raw, marks, relay, now_ns), gate.view.version))
+    gate.journal.write_soon(answered_line(forward, outcome, stage_ends(raw, marks, relay, now_ns), gate.view.version))
     gate.on_journal_grew()

@@ -28,7 +28,7 @@ class Stats:
     def __init__(self) -> None:
         self.calls: dict[tuple[str, str, int], int] = {}
         self.duration, self.added = Histogram(), Histogram()
-        self.stage_ns = {"identify": 0, "admit": 0, "route": 0, "send": 0}
+        self.identify_ns = self.admit_ns = self.route_ns = self.send_ns = 0
         self.observed = 0
 
     def count(self, verdict: str, kind: str, status: int) -> None:
@@ -38,11 +38,11 @@ class Stats:
     def observe(self, took_us: int, added_us: int, marks: "Marks", began_ns: int, sent_ns: int) -> None:
         self.duration.observe(took_us)
         self.added.observe(added_us)
-        stage_ns = self.stage_ns
-        stage_ns["identify"] += marks.identified - began_ns
-        stage_ns["admit"] += marks.admitted - marks.identified
-        stage_ns["route"] += marks.routed - marks.admitted
-        stage_ns["send"] += max(sent_ns - marks.routed, 0)
+        self.identify_ns += marks.identified - began_ns
+        self.admit_ns += marks.admitted - marks.identified
+        self.route_ns += marks.routed - marks.admitted
+        if sent_ns > marks.routed:
+            self.send_ns += sent_ns - marks.routed
         self.observed += 1
 
     def report(self) -> dict[str, float]:
@@ -59,7 +59,8 @@ class Stats:
                 samples[f'{name}_bucket{{le="{shown}"}}'] = running
             samples[f"{name}_count"] = running
             samples[f"{name}_sum"] = histogram.total_us / 1_000_000
-        for stage, spent_ns in self.stage_ns.items():
+        spent = {"identify": self.identify_ns, "admit": self.admit_ns, "route": self.route_ns, "send": self.send_ns}
+        for stage, spent_ns in spent.items():
             samples[f'stage_seconds_total{{stage="{stage}"}}'] = spent_ns / 1e9
         samples["observed_calls_total"] = self.observed
         return samples

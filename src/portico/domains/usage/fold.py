@@ -8,17 +8,18 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from portico.domains.limits import public as limits
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import journal, store_journal
-from portico.domains.usage.entry import CallEntry, ReserveEntry, entry_of, row_of
+from portico.domains.usage.entry import AT, Row
 from portico.domains.usage.journal import Batch, Position
 from portico.domains.usage.model import CallLine, Charge, ReserveLine
+from portico.domains.usage.reader import row_of
 from portico.domains.usage.totals import BudgetSums, Totals, TotalsKey, sum_charges, total_calls
 from portico.kernel.ids import KeyId, OrgId
 from portico.kernel.scope import SYSTEM, PlatformScope
@@ -46,15 +47,18 @@ class FoldStatus:
     files_deleted: int = 0
 
 
+_caller_and_time = itemgetter(AT["principal_id"], AT["at_us"])
+
+
 @dataclass(slots=True)
 class KeyTouches:
     """When each key's last use was last written, so that a busy key costs one write a minute."""
 
     written: dict[KeyId, datetime] = field(default_factory=dict)
 
-    def due(self, calls: Iterable[CallEntry]) -> dict[KeyId, datetime]:
-        latest = {call.principal_id: call.at_us for call in calls if call.principal_kind == "key"}
-        seen = ((KeyId(key_id), from_micros(at_us)) for key_id, at_us in latest.items())
+    def due(self, calls: Iterable[Row]) -> dict[KeyId, datetime]:
+        latest = dict(map(_caller_and_time, calls))
+        seen = ((KeyId(caller), from_micros(at_us)) for caller, at_us in latest.items() if caller.startswith("key_"))
         return {
             key_id: at for key_id, at in seen if key_id not in self.written or at - self.written[key_id] >= _TOUCH_EVERY
         }
@@ -93,9 +97,21 @@ async def close_epochs(
     return folder.status
 
 
-def _prepare(batch: Batch) -> tuple[list[tuple[Any, ...]], dict[TotalsKey, Totals], BudgetSums]:
-    """What of a batch needs no database: the rows, what they add up to, and what budgets are charged."""
-    return [row_of(call) for call in batch.calls], total_calls(batch.calls), sum_charges(batch.calls)
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch with what needs no database: what its calls add up to, and what budgets are charged."""
+
+    batch: Batch
+    totals: dict[TotalsKey, Totals]
+    charges: BudgetSums
+
+
+def _prepare(batch: Batch) -> _Prepared:
+    return _Prepared(batch, total_calls(batch.calls), sum_charges(batch.charges.values()))
+
+
+def _read(files: dict[int, Path], at: Position, *, closed: bool) -> _Prepared:
+    return _prepare(journal.read_batch(files, at, journal.MAX_BATCH_LINES, closed=closed))
 
 
 class _Folder:
@@ -113,52 +129,54 @@ class _Folder:
                 await self.delete_files(files.values())
                 return
             start = stored or Position(min(files), 0)
-            batch = await asyncio.to_thread(journal.read_batch, files, start, journal.MAX_BATCH_LINES, closed=closed)
+            found = await asyncio.to_thread(_read, files, start, closed=closed)
+            batch = found.batch
             if batch.next != start:
-                await self._apply_once(gateway_id, epoch, stored, batch)
+                await self._apply_once(gateway_id, epoch, stored, found)
             behind = batch.behind
             done = [number for number in files if number < batch.next.number]
             await self.delete_files([files.pop(number) for number in done])
 
-    async def _apply_once(self, gateway_id: str, epoch: str, expected: Position | None, batch: Batch) -> None:
+    async def _apply_once(self, gateway_id: str, epoch: str, expected: Position | None, found: _Prepared) -> None:
         try:
-            await self._apply(gateway_id, epoch, expected, batch)
+            await self._apply(gateway_id, epoch, expected, found)
         except store_journal.REPEATED:
             # Positions keep a line from being read twice; this is a line that was written twice.
+            batch = found.batch
             async with self.deps.read() as tx:
                 fresh = await _without_repeats(tx, batch)
             repeated = len(batch.calls) + len(batch.reservations) - len(fresh.calls) - len(fresh.reservations)
             if not repeated:
                 raise
             log.warning("journal_lines_repeated", gateway=gateway_id, epoch=epoch, count=repeated)
-            await self._apply(gateway_id, epoch, expected, fresh)
+            await self._apply(gateway_id, epoch, expected, _prepare(fresh))
             self.status.repeated += repeated
 
-    async def _apply(self, gateway_id: str, epoch: str, expected: Position | None, batch: Batch) -> None:
-        rows, totals, charges = await asyncio.to_thread(_prepare, batch)
+    async def _apply(self, gateway_id: str, epoch: str, expected: Position | None, found: _Prepared) -> None:
+        batch = found.batch
         touched = self.touches.due(batch.calls)
         async with self.deps.uow() as tx:
             await store_journal.lock_folding(tx, _PLATFORM)
             if await store_journal.load_position(tx, _PLATFORM, gateway_id, epoch) != (expected, False):
                 return
             settled = await self._settle(tx, gateway_id, epoch, batch)
-            await store_journal.insert_calls(tx, _PLATFORM, rows)
-            await store_journal.add_totals(tx, _PLATFORM, totals)
-            await _charge(tx, charges)
-            await _hold(tx, held=batch.reservations, released=settled)
+            await store_journal.insert_calls(tx, _PLATFORM, batch.calls)
+            await store_journal.add_totals(tx, _PLATFORM, found.totals)
+            await _charge(tx, found.charges)
+            await _hold(tx, held=[line for line, _ in batch.reservations.values()], released=settled)
             if touched:
                 await tenancy.touch_keys(tx, _PLATFORM, touched)
             await store_journal.save_position(tx, _PLATFORM, gateway_id, epoch, batch.next, self.deps.clock.now())
             if batch.calls:
-                _tell(tx, totals)
+                _tell(tx, found.totals)
         self.touches.wrote(touched)
         self._count(gateway_id, epoch, batch)
 
     async def _settle(self, tx: Tx, gateway_id: str, epoch: str, batch: Batch) -> list[ReserveLine]:
         """Open and close reservations; a pair within the batch cancels out and touches no table."""
-        await store_journal.insert_reservations(tx, _PLATFORM, gateway_id, epoch, batch.reservations)
+        await store_journal.insert_reservations(tx, _PLATFORM, gateway_id, epoch, batch.reservations.values())
         # What was reserved is settled by the charges of its call: one without charges was never reserved.
-        waited_for = {call.id for call in batch.calls if call.charges} - batch.paired
+        waited_for = batch.charges.keys() - batch.paired
         return await store_journal.take_reservations(tx, _PLATFORM, sorted(waited_for))
 
     def _count(self, gateway_id: str, epoch: str, batch: Batch) -> None:
@@ -186,11 +204,12 @@ class _Folder:
                     await store_journal.close_position(tx, _PLATFORM, gateway_id, epoch, self.deps.clock.now())
                     return
                 known = await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in open_lines])
-                lapsed = [entry_of(lapsed_call(line)) for line in open_lines if line.id not in known]
-                await store_journal.insert_calls(tx, _PLATFORM, [row_of(call) for call in lapsed])
-                totals = total_calls(lapsed)
+                lapsed = [lapsed_call(line) for line in open_lines if line.id not in known]
+                rows = [row_of(call) for call in lapsed]
+                await store_journal.insert_calls(tx, _PLATFORM, rows)
+                totals = total_calls(rows)
                 await store_journal.add_totals(tx, _PLATFORM, totals)
-                await _charge(tx, sum_charges(lapsed))
+                await _charge(tx, sum_charges(call.charges for call in lapsed))
                 await _hold(tx, held=[], released=open_lines)
                 _tell(tx, totals)
             self.status.lapsed += len(lapsed)
@@ -239,20 +258,13 @@ def lapsed_call(line: ReserveLine) -> CallLine:
 
 async def _without_repeats(tx: Tx, batch: Batch) -> Batch:
     """The batch without calls and reservations whose id is in the tables or earlier in the batch."""
-    seen = await store_journal.recorded_ids(tx, _PLATFORM, [call.id for call in batch.calls])
-    calls: list[CallEntry] = []
-    for call in batch.calls:
-        if call.id not in seen:
-            seen.add(call.id)
-            calls.append(call)
-    held = await store_journal.reserved_ids(tx, _PLATFORM, [line.id for line in batch.reservations])
-    held |= await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in batch.reservations])
-    reservations: list[ReserveEntry] = []
-    for line in batch.reservations:
-        if line.id not in held:
-            held.add(line.id)
-            reservations.append(line)
-    return replace(batch, calls=calls, reservations=reservations)
+    recorded = await store_journal.recorded_ids(tx, _PLATFORM, [row[0] for row in batch.calls])
+    calls = {row[0]: row for row in reversed(batch.calls) if row[0] not in recorded}
+    charges = {call_id: charged for call_id, charged in batch.charges.items() if call_id in calls}
+    held = await store_journal.reserved_ids(tx, _PLATFORM, batch.reservations)
+    held |= await store_journal.recorded_ids(tx, _PLATFORM, batch.reservations)
+    reservations = {call_id: line for call_id, line in batch.reservations.items() if call_id not in held}
+    return replace(batch, calls=[*reversed(calls.values())], charges=charges, reservations=reservations)
 
 
 def _tell(tx: Tx, totals: Iterable[TotalsKey]) -> None:
@@ -267,7 +279,7 @@ async def _charge(tx: Tx, sums: BudgetSums) -> None:
         await limits.charge(tx, _PLATFORM, _budget_charges(sums))
 
 
-async def _hold(tx: Tx, held: Iterable[ReserveEntry], released: Iterable[ReserveLine]) -> None:
+async def _hold(tx: Tx, held: Iterable[ReserveLine], released: Iterable[ReserveLine]) -> None:
     sums: BudgetSums = {}
     for sign, lines in ((1, held), (-1, released)):
         for line in lines:

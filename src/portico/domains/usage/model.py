@@ -1,14 +1,18 @@
-"""What a gateway writes about a call, one JSON object a line, and how control reads it back.
+"""What a gateway writes about a call, and how control reads it back; lines.py says how it looks in a file.
 
 The journal is the truth about calls until it is folded into tables; a line is complete when it ends in a newline.
 Journal files: `<data_dir>/journal/<gateway_id>/<epoch>-<number>.jsonl`; an epoch is one life of a gateway process.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Verdict = Literal["allowed", "refused", "failed", "cancelled"]
+PrincipalKind = Literal["key", "person", "anonymous"]
+Moment = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]  # up to the year 10000
+Amount = Annotated[int, Meta(ge=0, le=2**62)]
+STAGES = ("identify", "admit", "route", "forward", "relay", "settle")
 
 
 class Stage(Struct, frozen=True, array_like=True):
@@ -20,7 +24,7 @@ class Stage(Struct, frozen=True, array_like=True):
     note: str = ""
 
 
-class Charge(Struct, frozen=True, array_like=True):
+class Charge(Struct, frozen=True, array_like=True, gc=False):
     """One budget's part of one call, in the budget's own unit (µUSD, tokens or calls).
 
     held      reserved before the call left
@@ -28,19 +32,19 @@ class Charge(Struct, frozen=True, array_like=True):
     """
 
     budget_id: str
-    window_started_at_us: int
-    held: int
-    charged: int
+    window_started_at_us: Moment
+    held: Amount
+    charged: Amount
 
 
-class CallLine(Struct, frozen=True, tag="call", tag_field="t", omit_defaults=True):
+class CallLine(Struct, frozen=True):
     """A finished call with its settlement. Times in µs; `at_us` is µs since 1970."""
 
     id: str
     at_us: int
     org_id: str
     scope: str
-    principal_kind: Literal["key", "person", "anonymous"]
+    principal_kind: PrincipalKind
     principal_id: str
     principal_name: str
     service_id: str
@@ -79,7 +83,7 @@ class CallLine(Struct, frozen=True, tag="call", tag_field="t", omit_defaults=Tru
     address: str | None = None
 
 
-class ReserveLine(Struct, frozen=True, tag="reserve", tag_field="t", omit_defaults=True):
+class ReserveLine(Struct, frozen=True):
     """Budget held for a call that is about to leave; without a CallLine after it, it lapses at full price.
 
     Carries enough of the call to show in the record what was under way when the gateway died.
@@ -89,7 +93,7 @@ class ReserveLine(Struct, frozen=True, tag="reserve", tag_field="t", omit_defaul
     at_us: int
     org_id: str
     scope: str
-    principal_kind: Literal["key", "person", "anonymous"]
+    principal_kind: PrincipalKind
     principal_id: str
     principal_name: str
     service_id: str
@@ -105,7 +109,7 @@ class ReserveLine(Struct, frozen=True, tag="reserve", tag_field="t", omit_defaul
     model: str | None = None
 
 
-class OpenLine(Struct, frozen=True, tag="open", tag_field="t"):
+class OpenLine(Struct, frozen=True):
     """First line of an epoch."""
 
     gateway_id: str

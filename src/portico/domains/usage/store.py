@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, tuple_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, not_, or_, select, tuple_, type_coerce
 from sqlalchemy.engine import Row
 
 from portico.domains.usage.entry import COLUMNS, line_of
 from portico.domains.usage.record import CallFilter, CallRecord
 from portico.domains.usage.store_journal import totals_of
-from portico.domains.usage.tables import call_totals, calls
+from portico.domains.usage.tables import BROUGHT_CORRELATION, call_totals, calls
 from portico.domains.usage.totals import Subject, Totals
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx, UtcTime, from_micros
@@ -56,8 +56,11 @@ def _passes(wanted: CallFilter) -> list[ColumnElement[bool]]:
 async def _positions_of(tx: Tx, scope: OrgScope, words: str) -> list[int]:
     """The call with this id and the newest with this correlation id; two sharp look-ups where an OR would walk an index."""
     position = select(calls.c.position).where(_mine(scope))
-    by_id = position.where(calls.c.id == words)
-    by_correlation = position.where(calls.c.correlation_id == words).order_by(calls.c.position.desc())
+    # A correlation id that was made from the call's own id is not stored, and its call is found by that id.
+    own = "call_" + words.removeprefix("req-") if words.startswith("req-") else words
+    by_id = position.where(calls.c.id == own, or_(calls.c.id == words, not_(BROUGHT_CORRELATION)))
+    by_correlation = position.where(BROUGHT_CORRELATION, calls.c.correlation_id == words)
+    by_correlation = by_correlation.order_by(calls.c.position.desc())
     found = [*(await tx.execute(by_id)).scalars()]
     return [*found, *(await tx.execute(by_correlation.limit(_MOST_NAMED))).scalars()]
 

@@ -1,18 +1,17 @@
 """SQL of folding: positions, open reservations, the rows of calls and their totals."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-import msgspec
 from asyncpg.exceptions import UniqueViolationError
 from sqlalchemy import BigInteger, Executable, and_, delete, insert, select, text, tuple_, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from portico.domains.usage import histogram
-from portico.domains.usage.entry import COLUMNS, ReserveEntry
+from portico.domains.usage.entry import COLUMNS, Row, read_reservation
 from portico.domains.usage.journal import Position
 from portico.domains.usage.model import ReserveLine
 from portico.domains.usage.tables import call_totals, calls, journal_positions, open_reservations
@@ -24,7 +23,7 @@ T = TypeVar("T")
 REPEATED = (IntegrityError, UniqueViolationError)
 _CALL_COLUMNS = ["at" if name == "at_us" else name for name in COLUMNS] + ["details"]
 # Rows go to the driver as they are: what SQLAlchemy does for each would cost more than storing it.
-_INSERT_CALL = str(insert(calls).compile(dialect=sqlite.dialect(), column_keys=_CALL_COLUMNS))
+_INSERT_CALL = f"INSERT INTO calls ({', '.join(_CALL_COLUMNS)}) VALUES ({', '.join('?' * len(_CALL_COLUMNS))})"  # noqa: S608
 # In the order of TotalsKey; times as plain numbers.
 _TOTALS_KEY = [
     call_totals.c.org_id,
@@ -35,10 +34,9 @@ _TOTALS_KEY = [
     call_totals.c.service,
     call_totals.c.principal_id,
 ]
+_TOTALS_SUMS = [column for column in call_totals.columns if not column.primary_key]
 _CHUNK = 400
 _FOLD_LOCK = 0x506F7274
-_reserve_decoder = msgspec.json.Decoder(ReserveLine)
-_encoder = msgspec.json.Encoder()
 
 
 def _chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
@@ -102,8 +100,8 @@ async def forget_positions(tx: Tx, scope: PlatformScope, closed_before: datetime
     return result.rowcount
 
 
-async def insert_calls(tx: Tx, scope: PlatformScope, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Rows of entry.row_of, handed to the driver as they are; raises one of REPEATED for an id that is there already."""
+async def insert_calls(tx: Tx, scope: PlatformScope, rows: Sequence[Row]) -> None:
+    """Handed to the driver as they are; raises one of REPEATED for an id that is there already."""
     if not rows:
         return
     if tx.engine == "sqlite":
@@ -130,8 +128,9 @@ async def reserved_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) ->
 
 
 async def insert_reservations(
-    tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, lines: Sequence[ReserveEntry]
+    tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, lines: Collection[tuple[ReserveLine, bytes]]
 ) -> None:
+    """Each with its line as it stands in the journal."""
     if lines:
         rows = [
             {
@@ -141,9 +140,9 @@ async def insert_reservations(
                 "org_id": line.org_id,
                 "scope": line.scope,
                 "at": from_micros(line.at_us),
-                "line": _encoder.encode(line),
+                "line": raw,
             }
-            for line in lines
+            for line, raw in lines
         ]
         await tx.execute(insert(open_reservations), rows)
 
@@ -155,7 +154,7 @@ async def take_reservations(tx: Tx, scope: PlatformScope, call_ids: Iterable[str
         statement = (
             delete(open_reservations).where(open_reservations.c.call_id.in_(chunk)).returning(open_reservations.c.line)
         )
-        taken.extend(_reserve_decoder.decode(line) for line in (await tx.execute(statement)).scalars())
+        taken.extend(read_reservation(line) for line in (await tx.execute(statement)).scalars())
     return taken
 
 
@@ -173,7 +172,7 @@ async def take_open(tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, l
 async def add_totals(tx: Tx, scope: PlatformScope, found: dict[TotalsKey, Totals]) -> None:
     """Read, merge, write back; only the folder writes here, one at a time."""
     for chunk in _chunks(found.items()):
-        query = select(*_TOTALS_KEY, call_totals).where(tuple_(*_TOTALS_KEY).in_([tuple(key) for key, _ in chunk]))
+        query = select(*_TOTALS_KEY, *_TOTALS_SUMS).where(tuple_(*_TOTALS_KEY).in_([tuple(key) for key, _ in chunk]))
         stored = {row[: len(_TOTALS_KEY)]: totals_of(row) for row in await tx.execute(query)}
         rows = []
         for key, totals in chunk:

@@ -1,6 +1,6 @@
 """Call records, what is still reserved, how far each journal is folded, and totals by time."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, literal_column
 
 from portico.platform.db import BigId, UtcTime, metadata
 
@@ -26,8 +26,8 @@ calls = Table(
     Column("tokens_in", BigInteger, nullable=False),
     Column("tokens_out", BigInteger, nullable=False),
     Column("cost_microusd", BigInteger, nullable=False),
-    Column("correlation_id", Text, nullable=False),
-    Column("details", LargeBinary, nullable=False),  # entry.DETAILS as a JSON array
+    Column("correlation_id", Text, nullable=False),  # empty when it was made from the call's own id
+    Column("details", LargeBinary, nullable=False),  # lines.DETAILS, charges and stages as a JSON array
 )
 
 # Covers every column that a list filters by, so that a filter few rows pass is answered by reading the index alone.
@@ -45,7 +45,16 @@ Index(
     calls.c.principal_id,
 )
 Index("ix_calls_feed", calls.c.org_id, calls.c.scope, calls.c.position)
-Index("ix_calls_correlation", calls.c.org_id, calls.c.scope, calls.c.correlation_id)
+# Those that a client brought. Written out, not bound: a query that says the same finds that the index answers it.
+BROUGHT_CORRELATION = calls.c.correlation_id != literal_column("''")
+Index(
+    "ix_calls_correlation",
+    calls.c.org_id,
+    calls.c.scope,
+    calls.c.correlation_id,
+    sqlite_where=BROUGHT_CORRELATION,
+    postgresql_where=BROUGHT_CORRELATION,
+)
 
 open_reservations = Table(
     "open_reservations",
@@ -56,7 +65,7 @@ open_reservations = Table(
     Column("org_id", String(64), nullable=False),
     Column("scope", String(64), nullable=False),
     Column("at", UtcTime, nullable=False),
-    Column("line", LargeBinary, nullable=False),  # the ReserveLine as JSON
+    Column("line", LargeBinary, nullable=False),  # as it stands in the journal
     Index("ix_open_reservations_epoch", "gateway_id", "epoch"),
 )
 

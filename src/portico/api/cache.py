@@ -20,7 +20,8 @@ class CacheStalenessWire(Wire):
 
 
 class CacheFamilyWire(Wire):
-    """`entries` are the org's own, null when counting takes too long; the numbers are of this process since its start."""
+    """`entries` are the org's own, with forgotten ones that still take room, and null when counting takes too long; the other
+    numbers are of this process since its start."""
 
     family: Family
     used: bool

@@ -1,43 +1,18 @@
 import { mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery } from "../paging";
-import type { Actor, JsonSchema, Page } from "../types";
-import type { Layout, Widget, WidgetType } from "../widgets";
+import type { components } from "../schema";
+import type { JsonSchema, Page } from "../types";
+import type { Widget, WidgetType } from "../widgets";
 
-export interface Dashboard {
-  id: string;
-  name: string;
-  description: string;
-  layout: Layout;
-  widget_count: number;
-  owner: { id: string; name: string };
-  shared: "org" | "private";
-  version: number;
-  created_at: string;
-  updated_at: string;
-}
+type Schemas = components["schemas"];
+
+export type Dashboard = Schemas["Dashboard"];
 export type DashboardDraft = Pick<Dashboard, "name" | "description" | "layout" | "shared">;
 export type DashboardChanges = Partial<Pick<Dashboard, "name" | "description" | "shared">>;
-
-export interface Proposal {
-  id: string;
-  title: string;
-  note: string;
-  /** Placed as they would stand if they were kept now. */
-  widgets: Widget[];
-  /** How many values looked like a secret and are not shown. */
-  masked: number;
-  by: Actor;
-  created_at: string;
-  expires_at: string;
-}
-
-export interface WidgetKind {
-  type: WidgetType;
-  shows: "payload" | "live";
-  description: string;
-  options: JsonSchema;
-}
+/** Its widgets are placed as they would stand if they were kept now; `masked` counts what looked like a secret. */
+export type Proposal = Omit<Schemas["Proposal"], "widgets"> & { widgets: Widget[] };
+export type WidgetKind = Omit<Schemas["WidgetType"], "type" | "options"> & { type: WidgetType; options: JsonSchema };
 
 const at = (id: string) => `/dashboards/${encodeURIComponent(id)}`;
 const stale = [["dashboards"]];

@@ -158,7 +158,7 @@ export function Wizard(props: BoardProps) {
   return (
     <div className="stack">
       <nav aria-label="Steps">
-        <ol className="steps">
+        <ol className="wizard-steps">
           {widgets.map((it, index) => (
             <li key={it.id}>
               <button

@@ -2,6 +2,7 @@ import Button from "@mui/material/Button";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
+import { ApiError } from "../../api/errors";
 import { type Dashboard, dashboardDetail, widgetKinds } from "../../api/queries/dashboards";
 import { useMay } from "../../api/session";
 import type { State, Widget } from "../../api/widgets";
@@ -269,22 +270,33 @@ function Opened({ of }: { of: Dashboard }) {
         }
         actions={<Actions of={of} live={live} />}
       />
-      {live.left ? (
-        <div className="notice warn" role="alert">
-          {live.left === "gone"
-            ? "This dashboard was deleted, or is no longer shared with you."
-            : "You may no longer see this dashboard. Ask its owner to share it, or an admin for the right to read dashboards."}
-        </div>
-      ) : (
-        <Content of={of} live={live} />
-      )}
+      {live.left ? <Away why={live.left} /> : <Content of={of} live={live} />}
     </>
+  );
+}
+
+function Away({ why }: { why: string }) {
+  return (
+    <div className="notice warn" role="alert">
+      {why === "gone"
+        ? "This dashboard was deleted, or is not shared with you."
+        : "You may no longer see this dashboard. Ask its owner to share it, or an admin for the right to read dashboards."}
+    </div>
   );
 }
 
 export function DashboardPage() {
   const { id = "" } = useParams();
   const query = useQuery(dashboardDetail(id));
+  if (query.error instanceof ApiError && query.error.status === 404) {
+    const name = query.data?.name ?? "Dashboard";
+    return (
+      <>
+        <PageHead title={name} tab={name} back={{ to: "/dashboards", name: "Dashboards" }} />
+        <Away why="gone" />
+      </>
+    );
+  }
   return (
     <Loaded query={query} what="The dashboard" skeleton={<Lines count={8} height={28} />}>
       {(of) => <Opened key={of.id} of={of} />}

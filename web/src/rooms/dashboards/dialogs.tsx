@@ -11,6 +11,7 @@ import {
 } from "../../api/queries/dashboards";
 import { useMe } from "../../api/session";
 import { Ask, FormDialog } from "../../parts/ask";
+import { Code } from "../../parts/copy";
 import { type Problems, useForm } from "../../parts/form";
 import { counted } from "../../parts/format";
 import { say } from "../../parts/toasts";
@@ -45,6 +46,17 @@ function SharedField({ value, onChange }: { value: string; onChange: (value: Das
       </MenuItem>
     </TextField>
   );
+}
+
+const quoted = (text: string) => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function commandOf({ name, description, layout, shared }: DashboardDraft): string {
+  return [
+    `portico dashboards add ${quoted(name.trim() || "NAME")}`,
+    ...(description.trim() ? [`--description ${quoted(description.trim())}`] : []),
+    ...(layout === "grid" ? [] : [`--layout ${layout}`]),
+    ...(shared === "org" ? ["--shared"] : []),
+  ].join(" ");
 }
 
 const start: DashboardDraft = { name: "", description: "", layout: "grid", shared: "private" };
@@ -85,6 +97,10 @@ export function CreateDashboard({ onClose }: { onClose: () => void }) {
           ))}
         </TextField>
         <SharedField value={values.shared} onChange={(shared) => set("shared", shared)} />
+      </div>
+      <div className="stack tight">
+        <span className="dim">The same in a terminal</span>
+        <Code text={commandOf(values)} label="Command" straight />
       </div>
     </FormDialog>
   );

@@ -91,7 +91,7 @@ export function DashboardList() {
         <Card>
           <Empty
             title="No dashboards yet"
-            command={mayManage ? 'portico dashboards create "Operations"' : undefined}
+            command={mayManage ? "portico dashboards add Operations --shared" : undefined}
             action={create}
           >
             A dashboard is made of widgets: live calls, spend, service levels and health, and boards, charts and lists

@@ -3,22 +3,20 @@ import TextField from "@mui/material/TextField";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { widgetKinds } from "../../api/queries/dashboards";
+import { allServices } from "../../api/queries/services";
+import { useMay } from "../../api/session";
 import type { JsonSchema } from "../../api/types";
 import type { Widget } from "../../api/widgets";
 import { FormDialog } from "../../parts/ask";
-import { fieldProblem, fieldsOf, valuesFrom } from "../../parts/schema";
+import { fieldProblem } from "../../parts/schema";
 import { SchemaFields } from "../../parts/schema-form";
 import { Loaded } from "../../parts/trouble";
 import { dataProblem } from "./check";
 import { exampleOf } from "./examples";
+import { labelOf, optionFields, optionsFrom, textsOf } from "./option-fields";
 import { typeNames } from "./widgets/widget";
 
-const asText = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value, null, 2) : String(value));
-
-function textsOf(options: object): Record<string, string> {
-  const said = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
-  return Object.fromEntries(said.map(([name, value]) => [name, asText(value)]));
-}
+const dataName = labelOf("data");
 
 /** What is wrong with the data as a whole, once it is JSON at all. */
 function dataTrouble(schema: JsonSchema, text: string | undefined): string | null {
@@ -39,12 +37,16 @@ interface FormProps {
 }
 
 function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
-  const fields = fieldsOf(schema);
+  const services = useQuery({ ...allServices, enabled: useMay("services.read") }).data ?? [];
+  const names = services.map((service) => service.name);
+  const chosen = "service" in widget.options ? widget.options.service : undefined;
+  // One that is gone, or hidden from whoever edits, stays what it was until another is chosen.
+  const fields = optionFields(schema, chosen && names.length > 0 ? [...new Set([...names, chosen])] : names);
   const [title, setTitle] = useState(widget.title);
-  const [texts, setTexts] = useState(() => textsOf(widget.options));
+  const [texts, setTexts] = useState(() => textsOf(fields, widget.options));
   const [tried, setTried] = useState(false);
   const wrongTitle = title.trim() === "" ? "Give it a title" : title.length > 120 ? "At most 120 characters" : null;
-  const trouble = dataTrouble(schema, texts.data);
+  const trouble = dataTrouble(schema, texts[dataName]);
   const wrong =
     wrongTitle !== null || trouble !== null || fields.some((field) => fieldProblem(field, texts[field.name] ?? ""));
   const set = (name: string, text: string) => setTexts((before) => ({ ...before, [name]: text }));
@@ -58,7 +60,7 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
       wide={example !== undefined}
       onSubmit={() => {
         setTried(true);
-        if (!wrong) onSave(title.trim(), valuesFrom(fields, texts));
+        if (!wrong) onSave(title.trim(), optionsFrom(fields, texts));
       }}
       onClose={onClose}
     >
@@ -79,7 +81,7 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
       )}
       {example && (
         <div className="row">
-          <Button onClick={() => set("data", asText(example))}>Start from an example</Button>
+          <Button onClick={() => set(dataName, JSON.stringify(example, null, 2))}>Start from an example</Button>
           <span className="dim">Programs fill it with a proposal, which you keep or discard.</span>
         </div>
       )}

@@ -19,7 +19,7 @@ LADDER_S = (1, 5, 30, 120, 600)
 JITTER = 0.2
 TIMEOUT_S = 10.0
 # A process that dies while it sends is waited for this long before another sends the same again.
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=20)
 LONGEST_HOLD = timedelta(hours=1)
 FAILING_LIFE = timedelta(days=5)
 KEPT = timedelta(days=30)

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
+import httpx2
 import pytest
 
+from portico.api.app import create_app
 from portico.domains.hub import public as hub
 from portico.domains.hub.model import ServiceFilter
 from portico.domains.tenancy import public as tenancy
@@ -105,6 +107,26 @@ async def test_without_redis_both_go_on_and_meet_again(deps: Deps, redis_server:
         await hub.create_service(tenancy.open_system_scope(acme), replace(DRAFT, name="stock"), here)
         await asyncio.wait_for(woken.wait(), PATIENCE_S)
         assert await names(there, acme) == ["pricing", "stock"]
+
+
+async def redis_status(client: httpx2.AsyncClient) -> str:
+    answer = await client.get("/status")
+    assert answer.status_code == 200, answer.text
+    return str(next(each["status"] for each in answer.json()["components"] if each["name"] == "redis"))
+
+
+@pytest.mark.req("SP22")
+async def test_the_status_says_whether_redis_is_there(deps: Deps, redis_server: RedisServer) -> None:
+    async with two_processes(deps, redis_server) as (here, _):
+        acme = await org(here)
+        draft = tenancy.KeyDraft("status", ("settings.read",))
+        _, secret = await tenancy.create_key(tenancy.open_system_scope(acme), draft, here)
+        transport, headers = httpx2.ASGITransport(app=create_app(here)), {"authorization": f"Bearer {secret}"}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://portico/api/v1", headers=headers) as client:
+            assert await redis_status(client) == "healthy"
+            redis_server.stop()
+            await until(lambda: not here.bus.connected, "the loss to be noticed")
+            assert await redis_status(client) == "degraded"
 
 
 async def until(question: Callable[[], bool], what: str) -> None:

@@ -14,6 +14,7 @@ from portico.domains.audit import public as audit
 from portico.domains.tenancy.model import Identity
 from portico.kernel.errors import FieldError, InvalidFields, NotPermitted
 from portico.kernel.scope import OrgScope
+from portico.platform.bus import Bus
 from portico.platform.db import from_micros
 from portico.platform.settings import Effective, Environment, Loaded, SettingsInvalid, load_settings, with_reloadable
 from portico.platform.web import DepsDep, Listing, Moment, Wire, needs, whole_listing
@@ -116,6 +117,8 @@ async def show_status(request: Request, deps: DepsDep, scope: OrgScope = needs("
             name="database", status="unhealthy" if trouble else "healthy", detail=trouble or deps.db.engine_name
         )
     ]
+    if deps.settings.redis.url:
+        components.append(_redis_component(deps.bus))
     gateways = _gateways(request, deps.clock.now())
     if gateways is not None:
         components.append(_gateway_component(gateways))
@@ -146,6 +149,13 @@ def _gateways(request: Request, now: datetime) -> list[GatewayStatusWire] | None
         )
         for each, fresh in reports
     ]
+
+
+def _redis_component(bus: Bus) -> ComponentWire:
+    if bus.connected:
+        return ComponentWire(name="redis", status="healthy", detail="the other control processes are heard")
+    detail = "away: changes made elsewhere are seen late, and reads are not cached"
+    return ComponentWire(name="redis", status="degraded", detail=detail)
 
 
 def _gateway_component(gateways: list[GatewayStatusWire]) -> ComponentWire:

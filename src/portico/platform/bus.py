@@ -6,6 +6,11 @@ from typing import Protocol
 
 
 class Bus(Protocol):
+    @property
+    def connected(self) -> bool:
+        """Whether the other processes can be heard; alone, a process hears all there is."""
+        ...
+
     def nudge(self, topic: str) -> None: ...
 
     def listen(self, *topics: str) -> asyncio.Event:
@@ -17,6 +22,8 @@ class Bus(Protocol):
 
 class LocalBus:
     """Within one process. `redis_bus` carries the same nudges to the other processes."""
+
+    connected = True
 
     def __init__(self) -> None:
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)

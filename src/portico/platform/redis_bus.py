@@ -40,6 +40,10 @@ class RedisBus:
         # Set while the others can be heard.
         self.hearing = asyncio.Event()
 
+    @property
+    def connected(self) -> bool:
+        return self.hearing.is_set()
+
     def nudge(self, topic: str) -> None:
         self._local.nudge(topic)
         if len(self._untold) < MOST_TOPICS:

@@ -62,8 +62,7 @@ async def _run(loaded: Loaded) -> None:
         app = create_app(deps, feed, loaded, activity, following)
         delivered = webhooks.DeliveryNumbers()
         app.state.metrics.registry.register(delivered)
-        app.router.routes.extend(realtime.routes)
-        server = _api_server(app, settings)
+        server = _api_server(realtime.in_front_of(app), settings)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

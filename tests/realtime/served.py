@@ -144,7 +144,7 @@ async def serve(
 ) -> AsyncIterator[Served]:
     feed = Feed()
     realtime = Realtime(deps, feed, terms, topics)
-    app = Starlette(routes=realtime.routes)
+    app = realtime.in_front_of(Starlette())
     config = uvicorn.Config(
         app,
         port=0,

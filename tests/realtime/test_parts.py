@@ -56,6 +56,9 @@ class LineByHand:
     def write(self, frame: bytes) -> None:
         self.written.append(frame)
 
+    def settle(self) -> None:
+        """There was no handshake."""
+
     def abort(self) -> None:
         self.cut = True
 

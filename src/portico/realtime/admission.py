@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
 
 from portico.domains.tenancy.model import Identity
@@ -35,13 +36,15 @@ class SocketTerms:
 
 def origin_allowed(websocket: WebSocket, settings: Settings) -> bool:
     """A browser always says where the page came from; a program says nothing and has no cookie to abuse."""
-    origin = websocket.headers.get("origin")
+    # Not websocket.headers, which would keep them for the life of the socket.
+    headers = Headers(scope=websocket.scope)
+    origin = headers.get("origin")
     if origin is None:
         return True
     if origin in settings.server.allowed_origins or origin == settings.base_url:
         return True
     parts = urlsplit(origin)
-    return parts.scheme in {"http", "https"} and parts.netloc != "" and parts.netloc == websocket.headers.get("host")
+    return parts.scheme in {"http", "https"} and parts.netloc != "" and parts.netloc == headers.get("host")
 
 
 def offered_ticket(websocket: WebSocket) -> tuple[str | None, str | None]:

@@ -4,6 +4,7 @@ uvicorn's own way is one coroutine per frame and socket, and it encodes the fram
 masked, so one frame is the same bytes for every socket: a fan-out is one encoding and a write for each socket.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -25,15 +26,50 @@ class Line(Protocol):
 
     def write(self, frame: bytes) -> None: ...
 
+    def settle(self) -> None:
+        """The client is known: let go of what only the handshake needed, for the hours that may follow."""
+        ...
+
     def abort(self) -> None:
         """Cut the connection; nothing more is sent or read."""
         ...
+
+
+class Mailbox:
+    """What a client said and the application has not taken yet: a queue for one reader, a tenth of asyncio's in size."""
+
+    __slots__ = ("_messages", "_reader")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._reader: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        self._messages.append(message)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> Any:
+        while not self._messages:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._messages.pop(0)
+
+    def empty(self) -> bool:
+        return not self._messages
 
 
 class DirectLine(WebSocketsSansIOProtocol):
     """uvicorn's socket with a `Line` among the scope's extensions. Name it as `ws` in uvicorn's configuration."""
 
     on_ready: Callable[[], None] | None = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.queue = Mailbox()  # type: ignore[assignment]
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -49,6 +85,10 @@ class DirectLine(WebSocketsSansIOProtocol):
     def write(self, frame: bytes) -> None:
         if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frame)
+
+    def settle(self) -> None:
+        self.request = self.response = None  # type: ignore[assignment]
+        self.scope["headers"] = []
 
     def abort(self) -> None:
         self.transport.abort()

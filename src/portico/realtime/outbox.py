@@ -1,6 +1,5 @@
 """What waits while a socket's line is busy: bounded in frames and bytes, with the newest value of each value topic."""
 
-from collections import deque
 from dataclasses import dataclass
 
 from portico.realtime.packet import Packet
@@ -18,7 +17,7 @@ class _Waiting:
 class Outbox:
     def __init__(self, max_frames: int, max_bytes: int) -> None:
         self._max_frames, self._max_bytes = max_frames, max_bytes
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: list[_Waiting] = []
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -50,12 +49,12 @@ class Outbox:
         self._put(_Waiting(None, packet, False))
 
     def drop(self, topic: str) -> None:
-        self._waiting = deque(each for each in self._waiting if each.topic != topic)
+        self._waiting = [each for each in self._waiting if each.topic != topic]
         self._bytes = sum(len(each.packet) for each in self._waiting)
 
     def take(self) -> Packet:
         """The oldest; there must be one."""
-        each = self._waiting.popleft()
+        each = self._waiting.pop(0)
         self._bytes -= len(each.packet)
         return each.packet
 

@@ -9,7 +9,7 @@ from itertools import cycle
 import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portico.domains.tenancy import public as tenancy
@@ -27,6 +27,7 @@ from portico.realtime.sources import BreakerReadings
 from portico.realtime.topics import TOPICS, Kind, Opening, Topic, find_topic
 
 log = structlog.get_logger("portico.realtime")
+PATH = "/ws"
 _CLOSE_WAIT_S = 5.0
 # Sockets take turns to be pinged, so that thousands of them are never pinged in one go.
 _TURNS = 25
@@ -50,9 +51,16 @@ class Realtime:
         self._next_turn = cycle(self._turns)
         self._group: asyncio.TaskGroup | None = None
 
-    @property
-    def routes(self) -> list[WebSocketRoute]:
-        return [WebSocketRoute("/ws", self.serve)]
+    def in_front_of(self, app: ASGIApp) -> ASGIApp:
+        """The application with sockets served before it: each of its layers would stay in memory as long as a socket."""
+
+        async def door(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "websocket" and scope["path"] == PATH:
+                await self.serve(WebSocket(scope, receive, send))
+            else:
+                await app(scope, receive, send)
+
+        return door
 
     async def run(self) -> None:
         try:
@@ -102,6 +110,7 @@ class Realtime:
     async def _converse(self, websocket: WebSocket, identity: Identity) -> int:
         line: Line = websocket.scope["extensions"][EXTENSION]
         seat = Seat(identity, line, Outbox(self.terms.outbox_frames, self.terms.outbox_bytes))
+        line.settle()
         scope, turn = identity.scope, next(self._next_turn)
         seat.say(frames.hello(scope.org_id, scope.scope, self.terms.heartbeat_s))
         self.seats.add(seat)

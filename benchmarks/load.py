@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 STREAMS = 128
 CHUNKS = 50
 INTERVAL_MS = 20.0
-SETTLE_S, SETTLE_STEP_S, QUIET_SHARE = 45.0, 0.5, 0.05
+# A step is longer than Portico's folder ever rests, so that a rest is not taken for the end of its work.
+SETTLE_S, SETTLE_STEP_S, QUIET_SHARE = 45.0, 1.5, 0.05
 
 
 class LoadFailed(Exception):

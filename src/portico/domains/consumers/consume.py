@@ -129,15 +129,24 @@ class _Share:
         """Whether there was anything it could do."""
         platform, now = tenancy.platform_scope(), self.deps.clock.now()
         async with self.deps.uow() as tx:
-            await store.insert_cursors(tx, platform, self.consumer.name, {self.org_id: 0}, now)
-            cursor = await store.lock_cursor(tx, platform, self.consumer.name, self.org_id)
+            cursor = await self._cursor(tx, now)
             if cursor is None:
                 return False
             await events.hold_log(tx, tenancy.open_system_scope(self.org_id))
             before = self.left
-            await self._try_again(tx, now)
+            if await store.count_parked(tx, platform, self.consumer.name, self.org_id):
+                await self._try_again(tx, now)
             moved = await self._go_on(tx, cursor, now)
         return moved or self.left < before
+
+    async def _cursor(self, tx: Tx, now: datetime) -> Cursor | None:
+        """Held until the end of the share; None while another process has it."""
+        platform, name = tenancy.platform_scope(), self.consumer.name
+        cursor = await store.lock_cursor(tx, platform, name, self.org_id)
+        if cursor is None:
+            await store.insert_cursors(tx, platform, name, {self.org_id: 0}, now)
+            cursor = await store.lock_cursor(tx, platform, name, self.org_id)
+        return cursor
 
     # --- what is due again --------------------------------------------------------------------------------------------
 
@@ -202,9 +211,9 @@ class _Share:
             return False
         if batch[0].seq > cursor.seq + 1:
             _log.warning("events lost to retention", consumer=self.consumer.name, after=cursor.seq, seq=batch[0].seq)
-        blocked = await store.parked_subjects(tx, platform, self.consumer.name, self.org_id)
-        room = MAX_PARKED - await store.count_parked(tx, platform, self.consumer.name, self.org_id)
-        seq = cursor.seq
+        waiting = await store.count_parked(tx, platform, self.consumer.name, self.org_id)
+        blocked = await store.parked_subjects(tx, platform, self.consumer.name, self.org_id) if waiting else set()
+        room, seq = MAX_PARKED - waiting, cursor.seq
         for event in batch:
             parked = await self._taken(tx, event, event.subject in blocked, now)
             if parked is not None:

@@ -19,7 +19,7 @@ from portico.platform.deps import Deps
 
 Which = Literal["all", "failed", "missing"]
 MAX_EVENTS = 10_000
-_BATCH = 500
+_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -140,13 +141,15 @@ async def narrow_socket(port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serve(
-    deps: Deps, terms: SocketTerms | None = None, topics: Mapping[str, Kind] = TOPICS
+    deps: Deps,
+    terms: SocketTerms | None = None,
+    topics: Mapping[str, Kind] = TOPICS,
+    app: ASGIApp | None = None,
 ) -> AsyncIterator[Served]:
     feed = Feed()
     realtime = Realtime(deps, feed, terms, topics)
-    app = realtime.in_front_of(Starlette())
     config = uvicorn.Config(
-        app,
+        realtime.in_front_of(app or Starlette()),
         port=0,
         log_config=None,
         lifespan="off",

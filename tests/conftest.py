@@ -143,9 +143,7 @@ async def deps(engine_url: str, settings: Settings, clock: ManualClock) -> Async
     database = open_database(settings, bus, clock)
     if database.engine_name == "postgresql":
         await _empty_tables(database)
-    yield Deps(
-        db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache()
-    )
+    yield Deps(db=database, bus=bus, clock=clock, keys=keys, sealer=Sealer(keys), settings=settings, cache=ReadCache())
     await database.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from portico.domains.consumers import consume, letter_store, model, standing, store
 from portico.domains.consumers.model import LADDER, Following
@@ -131,6 +132,18 @@ async def test_a_consumer_that_cannot_say_what_it_wants_stops_only_itself(deps: 
     other = Listener("other")
     await make("a", 1)
     status = await run(deps, Confused(), other)
+    assert other.numbers == [1]
+    assert status.parked == 1
+
+
+async def test_a_statement_that_the_database_refuses_parks_the_event_and_stops_nobody(deps: Deps, make: Make) -> None:
+    class Mistaken(Listener):
+        async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
+            await tx.execute(text("SELECT * FROM nowhere"))
+
+    other = Listener("other")
+    await make("a", 1)
+    status = await run(deps, Mistaken(), other)
     assert other.numbers == [1]
     assert status.parked == 1
 

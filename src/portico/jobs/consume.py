@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from portico.domains.consumers import public as consumers
 from portico.domains.events.model import Consumer, Event
@@ -49,8 +49,8 @@ async def attempt(consumer: Consumer, tx: Tx, scope: OrgScope, event: Event) -> 
             if consumer.wants(event):
                 await consumer.consume(tx, scope, event)
     except Exception as error:
-        # No consumer's fault: the whole share is tried again once the database is well.
-        if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        # No consumer's fault: the whole share is tried again once the database is back.
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
         log.warning("event not consumed", consumer=consumer.name, event_id=event.id, kind=event.kind, exc_info=True)
         return _in_words(error)

@@ -23,7 +23,8 @@ export const webhookDetail = (id: string) =>
   queryOptions({
     queryKey: ["webhooks", "detail", id],
     queryFn: ({ signal }) => client.get<Webhook>(at(id), undefined, signal),
-    refetchInterval: 15_000,
+    // As often as its deliveries, so that the two never tell different things.
+    refetchInterval: 5_000,
   });
 
 export const createWebhook = mutationOptions({

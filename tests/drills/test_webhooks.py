@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import httpx2
 import pytest
 
 from portico.domains.consumers import public as followers
@@ -225,7 +226,9 @@ async def test_killed_between_commit_and_delivery_every_event_still_arrives(
         async with asyncio.timeout(60):
             while len(id_of_each(endpoint.taken)) < sum(len(ids) for ids in recorded.values()):
                 await asyncio.sleep(0.05)
+        told = (await asyncio.to_thread(httpx2.get, f"{installation.url}/metrics")).text
         assert await asyncio.to_thread(installation.stop) == 0
+    assert 'portico_webhook_attempts_total{outcome="accepted"}' in told
     assert firsts(endpoint.taken) == recorded
     assert {len(ids) for ids in id_of_each(endpoint.requests).values()} == {1}
     assert cut_off <= {request.id for request in endpoint.taken}, "what was cut off is sent again under its id"

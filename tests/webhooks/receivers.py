@@ -5,6 +5,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Receiver:
 
     port: int = 0
     answer: Callable[[Request], Reply] = lambda _request: Reply()
+    tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     taken: list[Request] = field(default_factory=list)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,7 +60,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}/hook"
 
     def hold(self) -> None:
         """Answer nothing until `opened` is set again."""
@@ -66,7 +68,7 @@ class Receiver:
 
     async def start(self) -> None:
         """The second time on the same port, as a receiver that was down and comes back."""
-        self._server = await asyncio.start_server(self._began, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._began, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -117,8 +119,10 @@ def _written(reply: Reply) -> bytes:
 
 
 @asynccontextmanager
-async def receiver(answer: Callable[[Request], Reply] | None = None) -> AsyncIterator[Receiver]:
-    made = Receiver() if answer is None else Receiver(answer=answer)
+async def receiver(
+    answer: Callable[[Request], Reply] | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
+    made = Receiver(tls=tls) if answer is None else Receiver(answer=answer, tls=tls)
     await made.start()
     try:
         yield made

@@ -1,8 +1,10 @@
 """Deliveries on their way to real endpoints: order, retries, what ends them, and what is written down."""
 
 import asyncio
+import ssl
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from portico.kernel.clock import ManualClock
 from portico.kernel.paging import PageAsk
 from portico.platform.deps import Deps
 from portico.platform.outbound import Outbound
+from tests.gateway.test_upstream_tls import make_certificate
 from tests.hub.orgs import ADMIN
 from tests.webhooks.orgs import STORED, consume, happen, listed, make_webhook, send, sender
 from tests.webhooks.receivers import Reply, Request, ours_accepts, receiver, standard_accepts
@@ -274,6 +277,26 @@ async def test_production_sends_nothing_over_plain_http(deps: Deps) -> None:
         await send(replace(deps, settings=replace(deps.settings, environment="production", upstream=upstream)))
     assert endpoint.requests == []
     assert str((await listed(deps, made.id))[0].last_error).startswith("E9705 ")
+
+
+@pytest.mark.req("C27", "SS26")
+async def test_a_certificate_that_nobody_vouches_for_is_refused_unless_the_operator_does(
+    deps: Deps, clock: ManualClock, tmp_path: Path
+) -> None:
+    certificate = make_certificate(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    async with receiver(tls=context) as endpoint:
+        made = await make_webhook(deps, endpoint.url)
+        await happen(deps)
+        await send(deps)
+        (delivery,) = await listed(deps, made.id)
+        assert str(delivery.last_error).startswith("E9705 ")
+        assert endpoint.requests == []
+        trusting = replace(deps.settings, upstream=replace(deps.settings.upstream, ca_file=str(certificate)))
+        clock.advance(seconds=1)
+        await send(deps, Outbound(trusting))
+    assert len(endpoint.taken) == 1
 
 
 async def test_nobody_there_is_a_failure_with_words(deps: Deps) -> None:

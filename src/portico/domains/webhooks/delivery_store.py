@@ -84,14 +84,14 @@ async def states_of(tx: Tx, scope: OrgScope, delivery_ids: list[str]) -> dict[st
 
 
 async def oldest_pending(tx: Tx, scope: PlatformScope) -> datetime | None:
-    """When the oldest delivery was made that some active endpoint still waits for."""
-    query = (
-        select(deliveries.c.created_at)
-        .where(deliveries.c.state == "pending")
-        .order_by(deliveries.c.created_at)
-        .limit(1)
+    """When the oldest delivery was made that some active endpoint still waits for: one look into each of their queues."""
+    oldest = (
+        select(func.min(deliveries.c.created_at))
+        .where(deliveries.c.webhook_id == webhooks.c.id, deliveries.c.state == "pending")
+        .scalar_subquery()
     )
-    found: datetime | None = (await tx.execute(query)).scalar_one_or_none()
+    query = select(func.min(oldest)).where(webhooks.c.status == "active", webhooks.c.pending > 0)
+    found: datetime | None = (await tx.execute(query)).scalar_one()
     return found
 
 
@@ -111,7 +111,8 @@ async def too_old_pending(tx: Tx, scope: PlatformScope, before: datetime, most: 
     """What has waited since before then, because its endpoint is paused or disabled."""
     query = (
         select(deliveries)
-        .where(deliveries.c.state == "pending", deliveries.c.created_at < before)
+        .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
+        .where(deliveries.c.state == "pending", deliveries.c.created_at < before, webhooks.c.status != "active")
         .order_by(deliveries.c.created_at)
         .limit(most)
     )

@@ -392,6 +392,7 @@ def test_widgets_are_moved_resized_removed_and_brought_back_with_keyboard_and_po
     expect(dashboard.main.get_by_role("button", name="Move Tasks", exact=True)).to_be_focused()
     press("ArrowDown")
     assert place("tasks")["y"] > place("figures")["y"]
+    expect(dashboard.main.get_by_role("button", name="Move Tasks", exact=True)).to_be_focused()
 
     before = dashboard.spot("Figures")
     grip = dashboard.main.get_by_role("button", name="Move Figures", exact=True).bounding_box()
@@ -413,7 +414,8 @@ def test_widgets_are_moved_resized_removed_and_brought_back_with_keyboard_and_po
 
     dashboard.main.get_by_role("button", name="Remove Tasks").click()
     expect(dashboard.widget("Tasks")).to_have_count(0)
-    dashboard.happened.get_by_role("button", name="Undo").click()
+    expect(dashboard.happened.get_by_role("button", name="Undo")).to_be_focused()
+    press("Enter")
     expect(dashboard.widget("Tasks")).to_contain_text("Rotate the model key")
     assert place("tasks")["w"] == 5
 

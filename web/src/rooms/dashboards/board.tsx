@@ -23,6 +23,8 @@ const whereabouts = ({ title, place }: Widget) =>
 export function Grid({ state, change, arranging, onOptions, onRemove }: BoardProps) {
   const [dragged, setDragged] = useState<{ id: string; place: Place } | null>(null);
   const [said, setSaid] = useState("");
+  // A widget that changes places must not lose the focus, which it would if it changed places in the document.
+  const listed = arranging ? inOrder(state) : byRows(state);
   const shown = dragged ? placed(state, dragged.id, dragged.place) : state;
   const put = (next: State, id: string) => {
     change?.(() => next);
@@ -48,7 +50,7 @@ export function Grid({ state, change, arranging, onOptions, onRemove }: BoardPro
   return (
     <div className="board">
       <div className={arranging ? "board-grid arranging" : "board-grid"}>
-        {byRows(state).map(({ id }) => {
+        {listed.map(({ id }) => {
           const widget = shown.widgets[id];
           return (
             widget && (

@@ -73,7 +73,9 @@ function Notices({
             Removed <strong>{removal.widget.title}</strong>.
           </span>
           <span className="row">
-            <Button onClick={onUndo}>Undo</Button>
+            <Button key={removal.widget.id} onClick={onUndo} autoFocus>
+              Undo
+            </Button>
             <Button variant="text" onClick={onForget}>
               Dismiss
             </Button>

@@ -71,6 +71,15 @@ it("leaves the room at once when nothing is unsaved, but not for a page that is 
   expect(room.left).toBe(true);
 });
 
+it("abandons what is unsaved when the person signs out", () => {
+  const { session, sent, room } = setUp();
+  session.change((state) => withLayout(state, "split"));
+  session.abandon();
+  vi.advanceTimersByTime(1_000);
+  expect([room.left, session.sync().shown]).toEqual([true, null]);
+  expect(sent.filter((it) => it.type === "patch")).toHaveLength(0);
+});
+
 it("asks before the tab is closed while something is unsaved", () => {
   const { session } = setUp();
   const close = () => {

@@ -1,4 +1,5 @@
 import { useMemo, useSyncExternalStore } from "react";
+import { client } from "../../api/client";
 import type { State } from "../../api/widgets";
 import { difference, type Json } from "./patch";
 import {
@@ -30,6 +31,8 @@ export interface Session {
   sync: () => Sync;
   change: (next: (state: State) => State) => void;
   dismiss: () => void;
+  /** Let go of everything, unsaved edits too: what one person edited is not for the next to save. */
+  abandon: () => void;
 }
 
 /** Runs the state machine of a dashboard on a real clock and a real connection, while somebody watches or edits are unsaved. */
@@ -94,10 +97,18 @@ export function createSession(topic: string, tab: string, join: Join, onEnd: () 
       if (after !== before) run({ kind: "edit", patch: difference(before, after) });
     },
     dismiss: () => run({ kind: "dismiss" }),
+    abandon: () => {
+      sync = startSync(topic, tab);
+      watchers.clear();
+      endWhenSaved();
+    },
   };
 }
 
 const sessions = new Map<string, Session>();
+client.watch(() => {
+  if (client.session().state === "out") for (const session of sessions.values()) session.abandon();
+});
 
 function sessionOf(id: string, join: Join): Session {
   const topic = `dashboard:${id}`;

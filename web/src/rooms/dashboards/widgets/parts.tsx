@@ -16,11 +16,16 @@ export function Away({ to, children }: { to: string | undefined; children: React
 }
 
 /** A widget that cannot be drawn says so in its own place, and leaves the rest of the page alone. */
-export class Fence extends Component<{ what: string; children: ReactNode }, { error: Error | null }> {
+export class Fence extends Component<{ what: string; of: unknown; children: ReactNode }, { error: Error | null }> {
   override state: { error: Error | null } = { error: null };
 
   static getDerivedStateFromError(error: Error) {
     return { error };
+  }
+
+  /** Other options may be drawn where the last ones could not. */
+  override componentDidUpdate(before: { of: unknown }) {
+    if (this.state.error && before.of !== this.props.of) this.setState({ error: null });
   }
 
   override render() {

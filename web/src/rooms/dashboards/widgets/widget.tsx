@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import type { Widget, WidgetType } from "../../../api/widgets";
 import { Empty } from "../../../parts/trouble";
 import { Ago } from "../../../parts/words";
@@ -110,11 +110,13 @@ function Body({ of }: { of: Widget }) {
   }
 }
 
-/** What a widget shows, whichever it is. */
-export function WidgetBody({ of }: { of: Shown }) {
-  return (
-    <Fence what={of.title} key={JSON.stringify(of.options)}>
+/** What a widget shows, whichever it is. Drawn anew for other content only, not for each move of a neighbour. */
+export const WidgetBody = memo(
+  ({ of }: { of: Shown }) => (
+    <Fence what={of.title} of={of.options}>
       <Body of={of as Widget} />
     </Fence>
-  );
-}
+  ),
+  ({ of: before }, { of: after }) =>
+    before.type === after.type && before.title === after.title && before.options === after.options,
+);

@@ -8,6 +8,10 @@ import pytest
 from websockets.asyncio.client import connect
 
 from portico.domains.events import public as events
+from portico.domains.notices.model import Draft as NoticeDraft
+from portico.domains.notices.model import NoticeId, Words
+from portico.domains.notices.service import read_all
+from portico.domains.notices.store import insert_notice
 from portico.domains.routing.model import BreakerReport
 from portico.domains.tenancy import public as tenancy
 from portico.domains.tenancy.service.session import sign_out
@@ -326,3 +330,35 @@ async def test_a_restart_is_said(deps: Deps) -> None:
         assert json.loads(await connection.recv())["type"] == "hello"
     assert await asyncio.wait_for(connection.wait_closed(), 10) is None
     assert connection.close_code == 1012
+
+
+@pytest.mark.req("SP16", "SS32")
+async def test_the_bell_of_a_person_rings_for_them_alone(deps: Deps) -> None:
+    seeded = await tenancy.seed_owner(deps, "Otter", "otter", "o@otter.example", "Owner", PASSWORD)
+    signed_in = await tenancy.sign_in("o@otter.example", PASSWORD, seeded.org_id, None, deps)
+    key = await key_of(deps, seeded.org_id, ("events.read",))
+    system = tenancy.open_system_scope(seeded.org_id)
+    draft = NoticeDraft(
+        NoticeId("ntc_1"),
+        system.scope,
+        "warning",
+        Words("Budget", "It is nearly spent.", "/budgets"),
+        "budget.warned.v1",
+        "budget:bud_1",
+        "budgets.read",
+        None,
+        "system",
+        deps.clock.now(),
+    )
+    async with serve(deps) as served, served.greeted(signed_in.identity) as person, served.greeted(key) as program:
+        assert (await program.subscribe("notices"))["code"] == "ROLE_REQUIRED"
+        first = await person.subscribe("notices")
+        assert first == {"type": "value", "topic": "notices", "value": {"unread": 0, "latest": None}}
+        async with deps.uow() as tx:
+            await insert_notice(tx, system, draft)
+            tx.nudge("notices")
+        second = await person.receive()
+        assert (second["value"]["unread"], second["value"]["latest"]["title"]) == (1, "Budget")
+        await read_all(signed_in.identity.scope, deps)
+        third = await person.receive()
+        assert (third["value"]["unread"], third["value"]["latest"]["read"]) == (0, True)

@@ -166,7 +166,7 @@ class ValuePump(Pump):
     async def advance(self) -> None:
         if not self.seats:
             return
-        view = await self._source.read()
+        view = await self._source.read(next(iter(self.seats)).identity.scope)
         packets: dict[object, Packet] = {}
         for seat in tuple(self.seats):
             key, content = view(seat.identity.scope)

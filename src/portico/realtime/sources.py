@@ -9,6 +9,7 @@ import orjson
 from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.hub.model import ServiceFilter, visible
+from portico.domains.notices import public as notices
 from portico.domains.routing.model import BreakerReport
 from portico.domains.tenancy import public as tenancy
 from portico.domains.usage import public as usage
@@ -53,7 +54,9 @@ View = Callable[[OrgScope], tuple[object, bytes]]
 
 
 class ValueSource(Protocol):
-    async def read(self) -> View: ...
+    async def read(self, reader: OrgScope) -> View:
+        """`reader` is one of those who listen; where each sees something else, they are all the same principal."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +147,26 @@ class Stats:
     deps: Deps
     scope: OrgScope
 
-    async def read(self) -> View:
+    async def read(self, _reader: OrgScope) -> View:
         async with self.deps.read() as tx:
             stats = await usage.live_stats(tx, self.scope, self.deps.clock.now())
         wire = usage.live_stats_wire(stats)
         key, content = wire.model_dump_json(exclude={"at"}), wire.model_dump_json().encode()
         return lambda _reader: (key, content)
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """How many notices a person has not read, and the newest of all."""
+
+    deps: Deps
+
+    async def read(self, reader: OrgScope) -> View:
+        unread = await notices.count_unread(reader, self.deps)
+        page = await notices.list_notices(reader, False, PageAsk(1, None), self.deps)
+        latest = notices.notice_wire(page.items[0]).model_dump(mode="json") if page.items else None
+        content = orjson.dumps({"unread": unread, "latest": latest})
+        return lambda _reader: (content, content)
 
 
 class BreakerReadings(Protocol):
@@ -168,7 +185,7 @@ class Breakers:
     feed: BreakerReadings | None
     service_id: str | None = None
 
-    async def read(self) -> View:
+    async def read(self, _reader: OrgScope) -> View:
         reports = [report for report in self._reported() if self.service_id in {None, report.service_id}]
         owners = await self._owners() if reports else {}
         known = [(report, owners[report.endpoint_id]) for report in reports if report.endpoint_id in owners]

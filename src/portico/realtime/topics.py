@@ -12,7 +12,7 @@ from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from portico.realtime.dashboards import DashboardState, sees_dashboard
 from portico.realtime.pumps import Pump, RowPump, ServicePump, ValuePump
-from portico.realtime.sources import Alerts, BreakerReadings, Breakers, CallRows, EventRows, ServiceCalls, Stats
+from portico.realtime.sources import Alerts, Bell, BreakerReadings, Breakers, CallRows, EventRows, ServiceCalls, Stats
 from portico.realtime.states import StatePump
 
 
@@ -33,7 +33,7 @@ class Kind:
     permission  needed to follow it; None: anyone who is signed in
     member      for a room: whether this reader may see what it is about; what does not exist has no members
     changes     the permission to send patches; None: nobody may
-    personal    each principal has a pump of their own, because each sees something else
+    personal    for people, not for keys; each has a pump of their own, because each sees something else
     """
 
     name: str
@@ -55,6 +55,8 @@ class Topic:
         return self.kind.member is None or await self.kind.member(deps, scope, self.about)
 
     def permits(self, scope: OrgScope) -> bool:
+        if self.kind.personal and scope.actor.kind != "person":
+            return False
         return self.kind.permission is None or scope.may(self.kind.permission)
 
     def pump_key(self, scope: OrgScope) -> tuple[str, ...]:
@@ -80,6 +82,7 @@ _KINDS = (
     Kind("calls", "calls.read", lambda it: RowPump(it.topic, ("calls",), CallRows(it.deps, it.scope))),
     Kind("events", "events.read", lambda it: RowPump(it.topic, ("events",), EventRows(it.deps, it.scope))),
     Kind("alerts", "events.read", lambda it: RowPump(it.topic, ("events",), Alerts(it.deps, it.scope))),
+    Kind("notices", None, lambda it: ValuePump(it.topic, ("notices",), Bell(it.deps)), personal=True),
     Kind("stats", "calls.read", lambda it: ValuePump(it.topic, (), Stats(it.deps, it.scope))),
     Kind(
         "breakers",

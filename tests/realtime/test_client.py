@@ -5,11 +5,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
+from portico.domains.dashboards.model import DashboardDraft
+from portico.domains.dashboards.service import create_dashboard, delete_dashboard
 from portico.domains.tenancy import public as tenancy
 from portico.domains.tenancy.model import Identity
 from portico.platform.deps import Deps
@@ -20,6 +23,7 @@ from tests.realtime.boards import Boards
 from tests.realtime.served import PASSWORD, Served, key_of, reader_of, serve
 from tests.usage.journals import call
 
+TAB = "0f8fad5b-d9cb-469f-a165-70867728950e"
 WRITES = ("dashboards.read", "dashboards.manage")
 
 
@@ -186,3 +190,37 @@ def test_an_address_and_one_way_to_sign_in_are_needed() -> None:
     for url, named in (("ftp://x", {"key": "k"}), ("http://x", {}), ("http://x", {"key": "k", "ticket": lambda: None})):
         with pytest.raises(ValueError):  # noqa: PT011
             asyncio.run(opened(url, **named))
+
+
+@pytest.mark.req("R-INT-002", "SP16")
+async def test_the_example_in_the_docs_does_what_it_says(deps: Deps, app: FastAPI) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "realtime.md"
+    program = page.read_text().split("```python\n")[1].split("```")[0]
+    seeded = await tenancy.seed_owner(deps, "Otter", "otter", "o@otter.example", "Owner", PASSWORD)
+    system = tenancy.open_system_scope(seeded.org_id)
+    _, secret = await tenancy.create_key(system, tenancy.KeyDraft("example", WRITES), deps)
+    ann = await tenancy.authenticate(deps, secret, None)
+    board = await create_dashboard(ann.scope, DashboardDraft("Ops", shared="org"), deps)
+    async with serve(deps, app=app) as served, served.greeted(await key_of(deps, seeded.org_id, WRITES)) as colleague:
+        room = f"dashboard:{board.id}"
+        await colleague.subscribe(room, tab=TAB)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            program,
+            env={"PORTICO_URL": address(served), "PORTICO_KEY": secret, "DASHBOARD": board.id, "PYTHONUNBUFFERED": "1"},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            version = (await colleague.receive())["version"]
+            change = {"op": "add", "path": "/view/answer", "value": {"text": "fine"}}
+            await colleague.send(type="patch", topic=room, tab=TAB, version=version, ref=1, patch=[change])
+            assert (await colleague.receive())["type"] == "patched"
+            await delete_dashboard(ann.scope, board.id, deps)
+            async with asyncio.timeout(20):
+                said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert said.decode().splitlines() == [f"{version + 1} reader {[change]}", "over: gone"]

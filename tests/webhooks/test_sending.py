@@ -371,3 +371,26 @@ async def test_what_a_dead_process_had_taken_is_sent_by_another_once_its_lease_i
     assert len({request.id for request in endpoint.requests}) == 1
     assert endpoint.requests[-1].headers["x-webhook-attempt"] == "2"
     assert [each.state for each in await listed(deps, made.id)] == ["delivered"]
+
+
+@pytest.mark.req("SS26")
+async def test_what_is_queued_while_the_one_before_ends_is_never_left_behind(deps: Deps) -> None:
+    """The consumer sees a lane that is taken just as the sender leaves it: one of the two has to let the next go."""
+    async with receiver() as endpoint:
+        made = await make_webhook(deps, endpoint.url)
+        over = asyncio.Event()
+
+        async def keep_sending() -> None:
+            while not over.is_set():
+                await send(deps)
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(keep_sending())
+            recorded = [(await happen(deps, "svc_1")).id for _ in range(40)]
+            while len(endpoint.taken) < 40:
+                await asyncio.sleep(0.02)
+            over.set()
+    assert [request.event["id"] for request in endpoint.taken] == recorded
+    assert {each.state for each in await listed(deps, made.id)} == {"delivered"}

@@ -33,5 +33,5 @@ it("offers the services there are, and says what holds otherwise", () => {
   const [service, services, target] = optionFields(schema, ["inventory", "summariser"]);
   expect(service?.choices).toEqual(["inventory", "summariser"]);
   expect(services?.description).toBe("Which services. Names with commas between them.");
-  expect(target?.description).toBe("What calls should stay below. Otherwise 2000.");
+  expect(target?.description).toBe("What calls should stay below. 2000 when left out.");
 });

@@ -21,7 +21,7 @@ function described(field: SchemaField, list: boolean): string | undefined {
   const { default: otherwise } = field.schema;
   const parts = [field.description, list ? "Names with commas between them." : undefined];
   if (otherwise !== undefined && otherwise !== null && typeof otherwise !== "boolean")
-    parts.push(`Otherwise ${otherwise}.`);
+    parts.push(`${otherwise} when left out.`);
   return parts.filter(Boolean).join(" ") || undefined;
 }
 

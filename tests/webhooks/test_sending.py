@@ -10,7 +10,9 @@ import pytest
 
 from portico.domains.audit import public as audit
 from portico.domains.events import public as events
+from portico.domains.tenancy import public as tenancy
 from portico.domains.webhooks import deliveries, service
+from portico.domains.webhooks.consumer import QueueDeliveries
 from portico.domains.webhooks.model import EXCERPT_BYTES, LADDER_S, delivery_id
 from portico.kernel.clock import ManualClock
 from portico.kernel.paging import PageAsk
@@ -18,7 +20,7 @@ from portico.platform.deps import Deps
 from portico.platform.outbound import Outbound
 from tests.gateway.test_upstream_tls import make_certificate
 from tests.hub.orgs import ADMIN
-from tests.webhooks.orgs import STORED, consume, happen, listed, make_webhook, send, sender
+from tests.webhooks.orgs import STORED, consume, happen, listed, make_webhook, record, send, sender
 from tests.webhooks.receivers import Reply, Request, ours_accepts, receiver, standard_accepts
 
 FAILS = Reply(500, body=b"out of order")
@@ -394,3 +396,29 @@ async def test_what_is_queued_while_the_one_before_ends_is_never_left_behind(dep
             over.set()
     assert [request.event["id"] for request in endpoint.taken] == recorded
     assert {each.state for each in await listed(deps, made.id)} == {"delivered"}
+
+
+@pytest.mark.req("SS26")
+async def test_who_queues_and_who_finishes_wait_for_each_other(deps: Deps) -> None:
+    """The same at its narrowest: the next is queued, not yet committed, when the one before it is answered."""
+    async with receiver() as endpoint:
+        made = await make_webhook(deps, endpoint.url)
+        await happen(deps, "svc_1")
+        endpoint.hold()
+        answered = asyncio.Event()
+        # Asked for its jitter when there is an answer, right before what came of it is written down.
+        sending = replace(sender(deps), jitter=lambda: float(answered.set() or 0))
+        running = asyncio.create_task(sending.run())
+        async with asyncio.timeout(20):
+            while not endpoint.requests:
+                await asyncio.sleep(0.01)
+            async with deps.uow() as tx:
+                event = await record(tx, "svc_1")
+                await QueueDeliveries().consume(tx, tenancy.open_system_scope(event.org_id, event.scope), event)
+                endpoint.opened.set()
+                await answered.wait()
+                # Time enough to finish the first and to look for a next, if nothing held it up.
+                await asyncio.sleep(0.3)
+            await running
+    assert len(endpoint.taken) == 2
+    assert [each.state for each in await listed(deps, made.id)] == ["delivered", "delivered"]

@@ -103,7 +103,7 @@ class Conversation:
         if topic is None:
             return self._refuse("INVALID_INPUT", f"There is no topic {frame.topic!r}.", frame.topic)
         if not topic.permits(scope):
-            needed = "a person's sign-in" if topic.kind.personal else f"the permission {topic.kind.permission}"
+            needed = "a person's sign-in" if topic.kind.people else f"the permission {topic.kind.permission}"
             return self._refuse("ROLE_REQUIRED", f"This needs {needed}.", frame.topic)
         if not await topic.admits(scope, self._house.deps):
             # Missing, or not this reader's to see; the two answers are the same on purpose.

@@ -142,7 +142,7 @@ class Realtime:
                 raise Ended(frames.CLOSE_RESTART)
             # Read with the rights of the house: what a reader may see of it is decided on joining, and at each recheck.
             reader = seat.identity.scope
-            scope = reader if topic.kind.personal else tenancy.open_system_scope(reader.org_id, reader.scope)
+            scope = reader if topic.kind.own else tenancy.open_system_scope(reader.org_id, reader.scope)
             pump = self.pumps[key] = topic.kind.open(Opening(self.deps, scope, topic.name, topic.about, self.feed))
             # Not started before this turn ends; by then join has counted the newcomer, so the pump does not find itself idle.
             self._group.create_task(self._run_pump(key, pump))

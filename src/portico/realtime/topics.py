@@ -11,6 +11,7 @@ from portico.domains.hub import public as hub
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from portico.realtime.dashboards import DashboardState, sees_dashboard
+from portico.realtime.entities import ENTITIES, EntityPump, may_list
 from portico.realtime.pumps import Pump, RowPump, ServicePump, ValuePump
 from portico.realtime.sources import Alerts, Bell, BreakerReadings, Breakers, CallRows, EventRows, ServiceCalls, Stats
 from portico.realtime.states import StatePump
@@ -33,7 +34,8 @@ class Kind:
     permission  needed to follow it; None: anyone who is signed in
     member      for a room: whether this reader may see what it is about; what does not exist has no members
     changes     the permission to send patches; None: nobody may
-    personal    for people, not for keys; each has a pump of their own, because each sees something else
+    people      for people, not for keys
+    own         each principal has a pump of their own, because each sees something else
     """
 
     name: str
@@ -41,7 +43,8 @@ class Kind:
     open: Callable[[Opening], Pump]
     member: Callable[[Deps, OrgScope, str], Awaitable[bool]] | None = None
     changes: str | None = None
-    personal: bool = False
+    people: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,14 @@ class Topic:
         return self.kind.member is None or await self.kind.member(deps, scope, self.about)
 
     def permits(self, scope: OrgScope) -> bool:
-        if self.kind.personal and scope.actor.kind != "person":
+        if self.kind.people and scope.actor.kind != "person":
             return False
         return self.kind.permission is None or scope.may(self.kind.permission)
 
     def pump_key(self, scope: OrgScope) -> tuple[str, ...]:
         """Readers with the same key share a pump."""
         shared = (scope.org_id, scope.scope, self.name)
-        return (*shared, scope.actor.id) if self.kind.personal else shared
+        return (*shared, scope.actor.id) if self.kind.own else shared
 
 
 def find_topic(name: str, kinds: Mapping[str, Kind]) -> Topic | None:
@@ -82,7 +85,7 @@ _KINDS = (
     Kind("calls", "calls.read", lambda it: RowPump(it.topic, ("calls",), CallRows(it.deps, it.scope))),
     Kind("events", "events.read", lambda it: RowPump(it.topic, ("events",), EventRows(it.deps, it.scope))),
     Kind("alerts", "events.read", lambda it: RowPump(it.topic, ("events",), Alerts(it.deps, it.scope))),
-    Kind("notices", None, lambda it: ValuePump(it.topic, ("notices",), Bell(it.deps)), personal=True),
+    Kind("notices", None, lambda it: ValuePump(it.topic, ("notices",), Bell(it.deps)), people=True, own=True),
     Kind("stats", "calls.read", lambda it: ValuePump(it.topic, (), Stats(it.deps, it.scope))),
     Kind(
         "breakers",
@@ -96,6 +99,13 @@ _KINDS = (
             it.topic, ServiceCalls(it.deps, it.scope, it.about), Breakers(it.deps, it.scope, it.readings, it.about)
         ),
         member=_sees_service,
+    ),
+    Kind(
+        "entities",
+        None,
+        lambda it: EntityPump(it.topic, it.deps, ENTITIES[it.about]),
+        member=may_list,
+        own=True,
     ),
     Kind(
         "dashboard",

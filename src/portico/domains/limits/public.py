@@ -1,6 +1,13 @@
 """What other rooms may ask of limits and budgets."""
 
-from portico.domains.limits.service import budget_states, budgets_named, create_budget, create_limit
+from portico.domains.limits.service import (
+    budget_states,
+    budgets_named,
+    create_budget,
+    create_limit,
+    list_budgets,
+    list_limits,
+)
 from portico.domains.limits.spending import (
     adjust_held,
     charge,
@@ -18,7 +25,7 @@ from portico.domains.limits.terms import (
     LimitDraft,
     each_of,
 )
-from portico.domains.limits.wire import BudgetWire, budget_wire
+from portico.domains.limits.wire import BudgetWire, budget_wire, limit_wire
 
 __all__ = [
     "Budget",
@@ -38,6 +45,9 @@ __all__ = [
     "create_limit",
     "each_of",
     "forget_old_windows",
+    "limit_wire",
+    "list_budgets",
+    "list_limits",
     "snapshot_budgets",
     "snapshot_limits",
 ]

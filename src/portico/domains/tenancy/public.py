@@ -4,13 +4,15 @@ from portico.domains.tenancy.model import Identity, Role, Seeded, SnapshotEntrie
 from portico.domains.tenancy.service.authenticate import authenticate, identify_again
 from portico.domains.tenancy.service.authority import as_superadmin, open_system_scope, platform_scope
 from portico.domains.tenancy.service.expiry import tell_expiring_keys
-from portico.domains.tenancy.service.keys import KeyDraft, create_key
+from portico.domains.tenancy.service.keys import KeyDraft, create_key, list_keys
+from portico.domains.tenancy.service.members import list_members
 from portico.domains.tenancy.service.names import org_name, scope_names
 from portico.domains.tenancy.service.orgs import seed_owner
 from portico.domains.tenancy.service.purge import purge_expired
 from portico.domains.tenancy.service.sign_in import SignedIn, sign_in
 from portico.domains.tenancy.service.snapshot import principal_names, snapshot_entries, touch_keys
 from portico.domains.tenancy.service.tickets import issue_ticket, redeem_ticket
+from portico.domains.tenancy.wire import key_wire, member_wire
 
 __all__ = [
     "Identity",
@@ -24,6 +26,10 @@ __all__ = [
     "create_key",
     "identify_again",
     "issue_ticket",
+    "key_wire",
+    "list_keys",
+    "list_members",
+    "member_wire",
     "open_system_scope",
     "org_name",
     "platform_scope",

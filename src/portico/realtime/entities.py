@@ -1,0 +1,156 @@
+"""Lists that keep themselves: "entities:keys" is the list of keys as this reader may see it, then what becomes of each.
+
+What is sent is the difference between two readings of the very list that the API gives, so a snapshot with its patches applied
+is what a fresh fetch would give, whatever was done and by which verb.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import orjson
+
+from portico.domains.dashboards import public as dashboards
+from portico.domains.events import public as events
+from portico.domains.limits import public as limits
+from portico.domains.tenancy import public as tenancy
+from portico.domains.webhooks import public as webhooks
+from portico.kernel.paging import Page, PageAsk, decode_cursor
+from portico.kernel.scope import OrgScope
+from portico.platform.deps import Deps
+from portico.platform.web import Wire
+from portico.realtime import frames
+from portico.realtime.packet import Packet
+from portico.realtime.pumps import Pump
+from portico.realtime.seat import Seat
+
+Item = TypeVar("Item")
+PAGE_ROWS = 100
+MAX_PAGES = 10
+# What changes without an event, such as what a budget has left, is seen this soon.
+LOOK_EVERY_S = 15.0
+
+# One page of the list as this reader may see it: for each item its key and how the API shows it, and the next cursor.
+Lister = Callable[[OrgScope, PageAsk, Deps], Awaitable[tuple[list[tuple[str, Wire]], str | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    permission: str
+    list: Lister
+
+
+async def may_list(_deps: Deps, scope: OrgScope, noun: str) -> bool:
+    entities = ENTITIES.get(noun)
+    return entities is not None and scope.may(entities.permission)
+
+
+class EntityPump(Pump):
+    """One reader's: the first 1,000 of the list."""
+
+    def __init__(self, topic: str, deps: Deps, entities: Entities) -> None:
+        super().__init__(topic, ("events",))
+        self._deps, self._entities = deps, entities
+        self._known: dict[str, bytes] = {}
+        self._cursor = 0
+        self._position: int | None = None
+        self._looked_at = 0.0
+
+    async def advance(self) -> None:
+        if not self.seats:
+            # Nobody rode along, so whoever comes next starts from a fresh reading.
+            self._position = None
+            return
+        reader = next(iter(self.seats)).identity.scope
+        if await self._is_stale(reader):
+            now = await self._read(reader)
+            changed = _difference(self._known, now)
+            self._known = now
+            if changed:
+                self._cursor += 1
+                self.fan_out(frames.rows("append", self.topic, self._cursor, changed))
+
+    async def welcome(self, seat: Seat, since: int | None) -> None:
+        """The whole list, also for who comes back: it is short, and its past is not kept."""
+        if self._position is None:
+            await self._is_stale(seat.identity.scope)
+            self._known = await self._read(seat.identity.scope)
+        seat.send(self.topic, self._snapshot())
+
+    def _snapshot(self) -> Packet:
+        items = [_item(key, content) for key, content in self._known.items()]
+        return frames.rows("snapshot", self.topic, self._cursor, items)
+
+    async def _is_stale(self, reader: OrgScope) -> bool:
+        """The position is taken before the list is read, so that a change in between is looked for again."""
+        async with self._deps.read() as tx:
+            position, _ = await events.recent_events(tx, reader, 1)
+        now_s = time.monotonic()
+        if position == self._position and now_s - self._looked_at < LOOK_EVERY_S:
+            return False
+        self._position, self._looked_at = position, now_s
+        return True
+
+    async def _read(self, reader: OrgScope) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        ask = PageAsk(PAGE_ROWS, None)
+        for _ in range(MAX_PAGES):
+            items, cursor = await self._entities.list(reader, ask, self._deps)
+            found.update((key, wire.model_dump_json().encode()) for key, wire in items)
+            if cursor is None:
+                break
+            ask = PageAsk(PAGE_ROWS, decode_cursor(cursor))
+        return found
+
+
+def _difference(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> list[bytes]:
+    changed = [_item(key, content) for key, content in now.items() if before.get(key) != content]
+    return [*changed, *(_item(key, b"null") for key in before if key not in now)]
+
+
+def _item(key: str, content: bytes) -> bytes:
+    return b'{"key":' + orjson.dumps(key) + b',"item":' + content + b"}"
+
+
+def _shown(
+    page: Page[Item], key: Callable[[Item], str], show: Callable[[Item], Wire]
+) -> tuple[list[tuple[str, Wire]], str | None]:
+    return [(key(item), show(item)) for item in page.items], page.next_cursor
+
+
+async def _keys(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+    now = deps.clock.now()
+    page = await tenancy.list_keys(scope, ask, None, None, deps)
+    return _shown(page, lambda each: each.id, lambda each: tenancy.key_wire(each, now))
+
+
+async def _members(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+    page = await tenancy.list_members(scope, ask, None, deps)
+    return _shown(page, lambda each: each.person_id, tenancy.member_wire)
+
+
+async def _limits(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+    return _shown(await limits.list_limits(scope, ask, deps), lambda each: each.id, limits.limit_wire)
+
+
+async def _budgets(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+    return _shown(await limits.list_budgets(scope, ask, deps), lambda each: each.budget.id, limits.budget_wire)
+
+
+async def _webhooks(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+    return _shown(await webhooks.list_webhooks(scope, ask, deps), lambda each: each[0].id, webhooks.webhook_wire)
+
+
+async def _dashboards(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+    return _shown(await dashboards.list_dashboards(scope, ask, deps), lambda each: each.id, dashboards.dashboard_wire)
+
+
+ENTITIES: Mapping[str, Entities] = {
+    "keys": Entities("keys.read", _keys),
+    "members": Entities("members.read", _members),
+    "limits": Entities("limits.read", _limits),
+    "budgets": Entities("budgets.read", _budgets),
+    "webhooks": Entities("webhooks.read", _webhooks),
+    "dashboards": Entities("dashboards.read", _dashboards),
+}

@@ -1843,7 +1843,10 @@ export interface components {
             id: string | null;
             name: string;
         };
-        /** @description `entries` are the org's own, null when counting takes too long; the numbers are of this process since its start. */
+        /**
+         * @description `entries` are the org's own, with forgotten ones that still take room, and null when counting takes too long; the other
+         *     numbers are of this process since its start.
+         */
         CacheFamily: {
             /** @enum {string} */
             family: "templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards";

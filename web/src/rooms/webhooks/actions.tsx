@@ -164,7 +164,8 @@ export function Test({ of, onClose }: OverProps) {
           {test.isIdle && (
             <p>
               The last event that {of.name} would get is sent to <span className="mono break">{of.url}</span> once, now,
-              signed like a real delivery and marked as a test. You see the request and the answer.
+              under an id of its own and signed like every other, so your endpoint will act on it. You see the request
+              and the answer.
             </p>
           )}
           {test.isPending && <Lines />}

@@ -50,8 +50,11 @@ describe("the form of a webhook", () => {
   });
 
   it("has its command line without the values of headers", () => {
-    const draft = draftOf({ ...good, headers: [{ row: 0, name: "X-A", value: "hush", stored: null }] });
-    expect(commandOf(draft)).toBe("portico webhooks add Shop --url https://shop.example/hook --kind 'service.*'");
+    const headers = [{ row: 0, name: "X-A", value: "hush", stored: null }];
+    const draft = draftOf({ ...good, headers, ladder: "1, 5", description: "it's ours" });
+    expect(commandOf(draft)).toBe(
+      "portico webhooks add Shop --url https://shop.example/hook --kind 'service.*' --header X-A --ladder 1,5 --description 'it'\\''s ours'",
+    );
   });
 });
 

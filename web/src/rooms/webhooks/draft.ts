@@ -119,5 +119,8 @@ export function commandOf(draft: WebhookDraft): string {
     `portico webhooks add ${quoted(draft.name || "NAME")} --url ${quoted(draft.url || "URL")}`,
     ...(draft.kinds ?? []).map((kind) => `--kind ${quoted(kind)}`),
     ...(draft.services ?? []).map((id) => `--service ${id}`),
+    ...(draft.headers ?? []).map(({ name }) => `--header ${quoted(name)}`),
+    ...(draft.ladder_s ? [`--ladder ${draft.ladder_s.join(",")}`] : []),
+    ...(draft.description ? [`--description ${quoted(draft.description)}`] : []),
   ].join(" ");
 }

@@ -197,8 +197,8 @@ function Content({ of, live }: { of: Dashboard; live: LiveState }) {
         <Options
           key={optionsOf.id}
           widget={optionsOf}
-          onSave={(title, options) => {
-            change((now) => edited(now, optionsOf.id, title, options));
+          onSave={(from, to) => {
+            change((now) => edited(now, optionsOf.id, from, to));
             set({ options: null });
           }}
           onClose={() => set({ options: null })}

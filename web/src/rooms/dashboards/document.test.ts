@@ -4,6 +4,7 @@ import {
   added,
   byRows,
   chosen,
+  edited,
   freePlace,
   inOrder,
   newWidgetId,
@@ -130,6 +131,16 @@ describe("the reading order", () => {
     expect(chosen(withView(state, "single", "b"), "single", 0)?.id).toBe("b");
     expect(chosen(withView(state, "single", "gone"), "single", 0)?.id).toBe("a");
   });
+});
+
+it("changes of a widget only what the form changed", () => {
+  const before = stateOf({ ...widget("a", 0, 0), options: { top: 3, verdict: "failed" } } as Widget);
+  const opened = { title: "a", options: { top: 3, verdict: "failed" } };
+  const meanwhile = edited(before, "a", opened, { title: "Theirs", options: { top: 3, service: "inventory" } });
+  expect(meanwhile.widgets.a).toMatchObject({ title: "Theirs", options: { top: 3, service: "inventory" } });
+  const after = edited(meanwhile, "a", opened, { title: "a", options: { top: 5, verdict: "failed" } });
+  expect(after.widgets.a).toMatchObject({ title: "Theirs", options: { top: 5, service: "inventory" } });
+  expect(after.widgets.a?.options).not.toHaveProperty("verdict");
 });
 
 it("makes ids that the schema takes", () => {

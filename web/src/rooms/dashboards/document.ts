@@ -1,4 +1,5 @@
 import type { Layout, Place, State, Widget, WidgetType } from "../../api/widgets";
+import { type Json, same } from "./patch";
 
 /** What can be done to a dashboard, each from one state to the next; what is sent is the difference. */
 
@@ -148,9 +149,24 @@ export function shifted(state: State, id: string, by: -1 | 1): State {
   return { ...state, order: order.with(at, other).with(to, id) };
 }
 
-export function edited(state: State, id: string, title: string, options: object): State {
+export interface Wording {
+  title: string;
+  options: object;
+}
+
+/** What a form made of a widget: only what it changed, so that what others did to it meanwhile stays. */
+export function edited(state: State, id: string, from: Wording, to: Wording): State {
   const widget = state.widgets[id];
   if (!widget) return state;
+  const [before, after] = [from.options, to.options] as Record<string, Json>[];
+  const options: Record<string, Json> = { ...(widget.options as Record<string, Json>) };
+  for (const name of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
+    const value = after?.[name];
+    if (same(before?.[name], value)) continue;
+    if (value === undefined) delete options[name];
+    else options[name] = value;
+  }
+  const title = to.title === from.title ? widget.title : to.title;
   return { ...state, widgets: { ...state.widgets, [id]: { ...widget, title, options } as Widget } };
 }
 

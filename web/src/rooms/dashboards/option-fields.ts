@@ -25,7 +25,7 @@ function described(field: SchemaField, list: boolean): string | undefined {
   return parts.filter(Boolean).join(" ") || undefined;
 }
 
-export function optionFields(schema: JsonSchema, services: string[]): OptionField[] {
+export function optionFields(schema: JsonSchema | null, services: string[]): OptionField[] {
   return fieldsOf(schema).map((field) => {
     const list = field.schema.type === "array" && field.schema.items?.type === "string";
     return {

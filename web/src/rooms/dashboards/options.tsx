@@ -12,6 +12,7 @@ import { fieldProblem } from "../../parts/schema";
 import { SchemaFields } from "../../parts/schema-form";
 import { Loaded } from "../../parts/trouble";
 import { dataProblem } from "./check";
+import type { Wording } from "./document";
 import { exampleOf } from "./examples";
 import { labelOf, optionFields, optionsFrom, textsOf } from "./option-fields";
 import { typeNames } from "./widgets/widget";
@@ -19,8 +20,8 @@ import { typeNames } from "./widgets/widget";
 const dataName = labelOf("data");
 
 /** What is wrong with the data as a whole, once it is JSON at all. */
-function dataTrouble(schema: JsonSchema, text: string | undefined): string | null {
-  const shape = schema.properties?.data;
+function dataTrouble(schema: JsonSchema | null, text: string | undefined): string | null {
+  const shape = schema?.properties?.data;
   if (!shape || !text || text.trim() === "") return null;
   try {
     return dataProblem(JSON.parse(text), shape);
@@ -31,8 +32,9 @@ function dataTrouble(schema: JsonSchema, text: string | undefined): string | nul
 
 interface FormProps {
   widget: Widget;
-  schema: JsonSchema;
-  onSave: (title: string, options: object) => void;
+  /** Not there while the server is away. */
+  schema: JsonSchema | null;
+  onSave: (from: Wording, to: Wording) => void;
   onClose: () => void;
 }
 
@@ -42,6 +44,8 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
   const chosen = "service" in widget.options ? widget.options.service : undefined;
   // One that is gone, or hidden from whoever edits, stays what it was until another is chosen.
   const fields = optionFields(schema, chosen && names.length > 0 ? [...new Set([...names, chosen])] : names);
+  // As it was when the form was opened: what others change meanwhile is not this form's.
+  const [start] = useState<Wording>({ title: widget.title, options: widget.options });
   const [title, setTitle] = useState(widget.title);
   const [texts, setTexts] = useState(() => textsOf(fields, widget.options));
   const [tried, setTried] = useState(false);
@@ -53,14 +57,15 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
   const example = exampleOf(widget.type, Date.now());
   return (
     <FormDialog
-      title={`Options of ${widget.title}`}
+      title={`Options of ${start.title}`}
       verb="Save"
       busy={false}
       error={null}
       wide={example !== undefined}
       onSubmit={() => {
         setTried(true);
-        if (!wrong) onSave(title.trim(), optionsFrom(fields, texts));
+        const options = schema ? optionsFrom(fields, texts) : start.options;
+        if (!wrong) onSave(start, { title: title.trim(), options });
       }}
       onClose={onClose}
     >
@@ -73,13 +78,17 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
         autoComplete="off"
         margin="dense"
       />
-      <SchemaFields fields={fields} texts={texts} tried={tried} onChange={set} />
+      {schema ? (
+        <SchemaFields fields={fields} texts={texts} tried={tried} onChange={set} />
+      ) : (
+        <p className="notice warn">What else it takes is not known while the server cannot be reached.</p>
+      )}
       {trouble && (
         <p className="notice bad" role="alert">
           {trouble}.
         </p>
       )}
-      {example && (
+      {schema && example && (
         <div className="row">
           <Button onClick={() => set(dataName, JSON.stringify(example, null, 2))}>Start from an example</Button>
           <span className="dim">Programs fill it with a proposal, which you keep or discard.</span>
@@ -92,8 +101,11 @@ function OptionsForm({ widget, schema, onSave, onClose }: FormProps) {
 /** A form made from what the schema says about this kind of widget. */
 export function Options({ widget, onSave, onClose }: Omit<FormProps, "schema">) {
   const kinds = useQuery(widgetKinds);
-  const schema = kinds.data?.find((kind) => kind.type === widget.type)?.options;
-  if (schema) return <OptionsForm widget={widget} schema={schema} onSave={onSave} onClose={onClose} />;
+  const schema = kinds.data?.find((kind) => kind.type === widget.type)?.options ?? null;
+  if (schema || kinds.error) {
+    const known = schema ? "with options" : "title alone";
+    return <OptionsForm key={known} widget={widget} schema={schema} onSave={onSave} onClose={onClose} />;
+  }
   return (
     <FormDialog
       title={`Options of ${widget.title}`}

@@ -22,7 +22,7 @@ class DashboardState:
     async def since(self, reader: OrgScope, version: int) -> Since:
         found, changes = await dashboards.follow_state(reader, self.dashboard_id, version, self.deps)
         steps = None if changes is None else [Step(each.version, each.patch, each.tab, each.actor) for each in changes]
-        return Since(steps, lambda other: found.shared == "org" or found.owned_by(other))
+        return Since(steps, None if found.shared == "org" else found.owned_by)
 
     async def apply(self, writer: OrgScope, ask: Patch) -> Applied | Whole:
         outcome = await dashboards.apply_patch(

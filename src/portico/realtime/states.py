@@ -33,10 +33,10 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Since:
     """The changes after a version, oldest first, None when they are no longer all there; and who, of the same org and scope,
-    may see the state now."""
+    may see the state now: None for all of them."""
 
     steps: Sequence[Step] | None
-    may_see: Callable[[OrgScope], bool]
+    may_see: Callable[[OrgScope], bool] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class StatePump(Pump):
 
     async def _advance_for(self, reader: OrgScope) -> None:
         found = await self._source.since(reader, self._version or 0)
-        for seat in tuple(self.seats):
+        for seat in tuple(self.seats) if found.may_see is not None else ():
             if not found.may_see(seat.identity.scope):
                 seat.turn_out(self.topic, "forbidden")
         if self._version is None or found.steps is None:
@@ -153,8 +153,11 @@ class StatePump(Pump):
 
     def _made_by(self, seat: Seat, step: Step) -> bool:
         """By this very tab: the tab's id alone would let one person keep changes from another."""
-        tab = seat.listening[self.topic].tab
-        return tab is not None and tab == step.tab and seat.identity.scope.actor.id == step.actor.id
+        return (
+            step.tab is not None
+            and step.tab == seat.listening[self.topic].tab
+            and seat.identity.scope.actor.id == step.actor.id
+        )
 
 
 def _patch(topic: str, step: Step) -> Packet:

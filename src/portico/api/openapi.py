@@ -25,6 +25,7 @@ TAGS = {
     "events": "The org's log of what happened.",
     "webhooks": "Endpoints that get the org's events, signed, and the log of what was sent to them.",
     "notices": "What a person should know of without looking for it.",
+    "dashboards": "Widgets on pages that people share and edit together, and what programs propose for them.",
     "audit": "Who did what, in a chain that can be verified.",
     "installation": "Settings and the state of the parts.",
 }

@@ -2043,7 +2043,7 @@ export interface components {
             /** @enum {string} */
             layout: "single" | "split" | "grid" | "wizard";
             widget_count: number;
-            owner: components["schemas"]["portico__domains__dashboards__wire__Owner"];
+            owner: components["schemas"]["DashboardOwner"];
             /** @enum {string} */
             shared: "org" | "private";
             version: number;
@@ -2072,6 +2072,10 @@ export interface components {
         DashboardList: {
             items: components["schemas"]["Dashboard"][];
             pagination: components["schemas"]["Pagination"];
+        };
+        DashboardOwner: {
+            id: string;
+            name: string;
         };
         /** @description What is left out stays. */
         DashboardPatch: {
@@ -2639,6 +2643,10 @@ export interface components {
             attention: components["schemas"]["Attention"][];
             series: components["schemas"]["Series"];
         };
+        Owner: {
+            org_id: string;
+            name: string;
+        };
         Pagination: {
             page: number;
             page_size: number;
@@ -2818,7 +2826,7 @@ export interface components {
             capabilities: string[];
             /** @enum {string} */
             visibility: "org" | "restricted";
-            owner: components["schemas"]["portico__domains__hub__wire__Owner"];
+            owner: components["schemas"]["Owner"];
             scope: string | null;
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy" | "unknown";
@@ -3096,14 +3104,6 @@ export interface components {
         WidgetTypeList: {
             items: components["schemas"]["WidgetType"][];
             pagination: components["schemas"]["Pagination"];
-        };
-        portico__domains__dashboards__wire__Owner: {
-            id: string;
-            name: string;
-        };
-        portico__domains__hub__wire__Owner: {
-            org_id: string;
-            name: string;
         };
     };
     responses: never;

@@ -67,7 +67,7 @@ class ComposeAsk(Ask):
     widgets: Annotated[list[Json], Field(min_length=1, max_length=MAX_PROPOSED_WIDGETS)]
 
 
-class OwnerWire(Wire):
+class DashboardOwnerWire(Wire):
     id: str
     name: str
 
@@ -78,7 +78,7 @@ class DashboardWire(Wire):
     description: str
     layout: Layout
     widget_count: int
-    owner: OwnerWire
+    owner: DashboardOwnerWire
     shared: Shared
     version: int
     created_at: Moment
@@ -136,7 +136,7 @@ def dashboard_wire(dashboard: Dashboard) -> DashboardWire:
         description=dashboard.description,
         layout=dashboard.layout,
         widget_count=dashboard.widget_count,
-        owner=OwnerWire(id=dashboard.owner_id, name=dashboard.owner_name),
+        owner=DashboardOwnerWire(id=dashboard.owner_id, name=dashboard.owner_name),
         shared=dashboard.shared,
         version=dashboard.version,
         created_at=dashboard.created_at,

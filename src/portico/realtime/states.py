@@ -89,8 +89,9 @@ class StatePump(Pump):
 
     async def _advance_for(self, reader: OrgScope) -> None:
         found = await self._source.since(reader, self._version or 0)
-        for seat in tuple(self.seats) if found.may_see is not None else ():
-            if not found.may_see(seat.identity.scope):
+        may_see = found.may_see
+        if may_see is not None:
+            for seat in [seat for seat in self.seats if not may_see(seat.identity.scope)]:
                 seat.turn_out(self.topic, "forbidden")
         if self._version is None or found.steps is None:
             self._version, whole = await self._load(reader)

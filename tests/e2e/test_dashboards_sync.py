@@ -83,7 +83,7 @@ _SEEN_MS = """selector => new Promise(resolve => {
 })"""
 
 
-@pytest.mark.req("HY9", "SP15")
+@pytest.mark.req("HY9", "SP15", "R-INT-003")
 def test_how_long_an_edit_takes_to_the_other_persons_screen(
     house: House, owner_page: Page, colleague_page: Page, record_property: Callable[[str, object], None]
 ) -> None:

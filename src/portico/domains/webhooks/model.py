@@ -157,11 +157,13 @@ class Attempt:
 class Outcome(NamedTuple):
     """What one attempt came to.
 
+    began_at the time that was signed
     status   None when there was no answer
     error    None when the endpoint took it: the code and what happened, in words
     retry_after_s  how long the endpoint asked to be left alone
     """
 
+    began_at: datetime
     status: int | None
     took_ms: int
     error: str | None
@@ -250,6 +252,7 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
     else:
         try:
             asked = (parsedate_to_datetime(text) - now).total_seconds()
-        except (ValueError, TypeError):
+        # OverflowError: a date of numbers that no clock holds.
+        except (ValueError, TypeError, OverflowError):
             return None
     return min(max(asked, 0.0), LONGEST_HOLD.total_seconds())

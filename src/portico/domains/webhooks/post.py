@@ -2,6 +2,8 @@
 
 import ssl
 import time
+from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 
@@ -31,12 +33,12 @@ _BUSY = frozenset({429, 503})
 
 async def post_delivery(webhook: Webhook, delivery: Delivery, body: bytes, deps: Deps, outbound: Outbound) -> Outcome:
     """Never raises for what an endpoint does: every failure is an outcome with its code and its words."""
+    began = _Began(deps.clock.now(), time.monotonic())
     if deps.settings.environment == "production" and not webhook.url.startswith("https://"):
-        return _failed("WEBHOOK_TLS", "not sent: the endpoint is not https, which production requires", 0)
-    began_s, now = time.monotonic(), deps.clock.now()
+        return began.failed("WEBHOOK_TLS", "not sent: the endpoint is not https, which production requires")
     try:
-        stamp = Stamp(delivery.id, delivery.kind, delivery.attempts, now)
-        signed = signed_headers(stamp, body, valid_secrets(deps.sealer, webhook, now))
+        stamp = Stamp(delivery.id, delivery.kind, delivery.attempts, began.at)
+        signed = signed_headers(stamp, body, valid_secrets(deps.sealer, webhook, began.at))
         answer = await outbound.send(
             "POST",
             webhook.url,
@@ -46,28 +48,35 @@ async def post_delivery(webhook: Webhook, delivery: Delivery, body: bytes, deps:
             body=body,
             cut=True,
         )
+        return began.answered(answer, deps.clock.now())
     except InvalidTag:
-        return _failed("WEBHOOK_DELIVERY", "not sent: its secret does not open with this master key", 0)
+        return began.failed("WEBHOOK_DELIVERY", "not sent: its secret does not open with this master key")
     except Refusal as refusal:
-        return _failed(_code_of(refusal), refusal.message, _elapsed_ms(began_s))
-    # What no URL or header that passed the checks should cause must not stop the deliveries of everybody else.
-    except (OSError, ValueError, RuntimeError) as error:
-        return _failed("WEBHOOK_DELIVERY", f"the request failed ({type(error).__name__})", _elapsed_ms(began_s))
-    return _outcome(answer, _elapsed_ms(began_s), deps)
+        return began.failed(_code_of(refusal), refusal.message)
+    # What no URL, header or answer should cause must not stop the deliveries of everybody else.
+    except (OSError, ValueError, RuntimeError, ArithmeticError) as error:
+        return began.failed("WEBHOOK_DELIVERY", f"the request failed ({type(error).__name__})")
 
 
-def _outcome(answer: Answer, took_ms: int, deps: Deps) -> Outcome:
-    excerpt = answer.body[:EXCERPT_BYTES].decode(errors="replace").replace("\x00", "�")
-    if 200 <= answer.status < 300:
-        return Outcome(answer.status, took_ms, None, excerpt)
-    hint = ", and redirects are not followed" if 300 <= answer.status < 400 else ""
-    error = _words("WEBHOOK_DELIVERY", f"the endpoint answered {answer.status}{hint}")
-    asked = retry_after_s(answer.header("retry-after"), deps.clock.now()) if answer.status in _BUSY else None
-    return Outcome(answer.status, took_ms, error, excerpt, asked)
+@dataclass(frozen=True, slots=True)
+class _Began:
+    at: datetime
+    monotonic_s: float
 
+    def answered(self, answer: Answer, now: datetime) -> Outcome:
+        excerpt = answer.body[:EXCERPT_BYTES].decode(errors="replace").replace("\x00", "\ufffd")
+        if 200 <= answer.status < 300:
+            return Outcome(self.at, answer.status, self._took_ms(), None, excerpt)
+        hint = ", and redirects are not followed" if 300 <= answer.status < 400 else ""
+        error = _words("WEBHOOK_DELIVERY", f"the endpoint answered {answer.status}{hint}")
+        asked = retry_after_s(answer.header("retry-after"), now) if answer.status in _BUSY else None
+        return Outcome(self.at, answer.status, self._took_ms(), error, excerpt, asked)
 
-def _failed(code: str, message: str, took_ms: int) -> Outcome:
-    return Outcome(None, took_ms, _words(code, message), "")
+    def failed(self, code: str, message: str) -> Outcome:
+        return Outcome(self.at, None, self._took_ms(), _words(code, message), "")
+
+    def _took_ms(self) -> int:
+        return round((time.monotonic() - self.monotonic_s) * 1000)
 
 
 def _words(code: str, message: str) -> str:
@@ -85,7 +94,3 @@ def _code_of(refusal: Refusal) -> str:
             return "WEBHOOK_TLS"
         cause = cause.__cause__ or cause.__context__
     return "WEBHOOK_DELIVERY"
-
-
-def _elapsed_ms(began_s: float) -> int:
-    return round((time.monotonic() - began_s) * 1000)

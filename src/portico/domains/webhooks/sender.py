@@ -170,7 +170,9 @@ async def conclude(
     """Write down what an attempt came to, and let what waited behind the delivery go when it is over."""
     platform, now = tenancy.platform_scope(), deps.clock.now()
     finish = finish_of(delivery, outcome, webhook.ladder, now, jitter)
-    attempt = Attempt(delivery.attempts, now, outcome.status, outcome.took_ms, outcome.error, outcome.response)
+    attempt = Attempt(
+        delivery.attempts, outcome.began_at, outcome.status, outcome.took_ms, outcome.error, outcome.response
+    )
     reason = None
     async with deps.uow() as tx:
         for held in await queue_store.hold_webhooks(tx, platform, [webhook.id]):

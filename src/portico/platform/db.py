@@ -11,13 +11,14 @@ from typing import Any, Literal
 import orjson
 from sqlalchemy import BigInteger, Executable, MetaData, TypeDecorator, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy.engine import CursorResult, Dialect, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import JSON
 
 from portico.kernel.clock import Clock, SystemClock
 from portico.kernel.ids import OrgId
+from portico.platform import sqlite_driver
 from portico.platform.bus import Bus
 from portico.platform.cache import Family, ReadCache
 from portico.platform.crypto import open_key_ring
@@ -60,6 +61,10 @@ def to_micros(moment: datetime) -> int:
 
 def from_micros(micros: int) -> datetime:
     return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+# Longest wait for another process that writes to the same SQLite file.
+_BUSY_S = 30.0
 
 
 class DatabaseUnavailable(Exception):
@@ -207,7 +212,7 @@ def _create_engine(url: str, engine_name: Engine, settings: DatabaseSettings) ->
         max_overflow=16,
         json_deserializer=orjson.loads,
         hide_parameters=True,
-        connect_args={"timeout": 30},
+        async_creator=sqlite_driver.opener(make_url(url).database or "", _BUSY_S),
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -223,7 +228,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=30000",
+        f"busy_timeout={_BUSY_S * 1000:g}",
         "temp_store=MEMORY",
         "mmap_size=268435456",
     ):

@@ -3,11 +3,19 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from portico.kernel.clock import rfc3339
@@ -20,6 +28,16 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _in_bounds(moment: datetime) -> datetime:
+    return min(max(moment, _EARLIEST), _LATEST)
+
+
+# An end of a stretch of time. Nothing happened beyond these bounds, and at the ends of the calendar arithmetic fails.
+Bound = Annotated[AwareDatetime, AfterValidator(_in_bounds)]
 
 
 class Wire(BaseModel):

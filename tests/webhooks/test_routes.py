@@ -201,3 +201,11 @@ async def test_every_kind_that_is_recorded_here_is_in_the_catalogue() -> None:
         "disabled",
         "secret_rotated",
     }
+
+
+@pytest.mark.req("SS26")
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+async def test_a_replay_from_either_end_of_the_calendar_is_answered(client: httpx2.AsyncClient, since: str) -> None:
+    made = (await client.post("/webhooks", json=HOOK)).json()["webhook"]
+    answer = await client.post(f"/webhooks/{made['id']}/replay", json={"since": since})
+    assert answer.status_code == 200, answer.text

@@ -14,6 +14,9 @@ SortValues: TypeAlias = tuple[str | int | float | None, ...]
 KeyOf: TypeAlias = Callable[[T], SortValues]
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
+_MOST_VALUES = 4
+# The last microsecond of the calendar since 1970: no number that a list is sorted by lies beyond it.
+_LARGEST = 253_402_300_799_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,23 @@ def decode_cursor(text: str | None) -> Cursor | None:
         page, *after = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError, binascii.Error) as error:
         raise InvalidInput("cursor", "is not a cursor that this list gave out; start again without it") from error
-    well_formed = isinstance(page, int) and all(
-        value is None or isinstance(value, str | int | float) for value in after
-    )
-    if not well_formed or len(after) > 4:
+    if not (_is_page(page) and 1 <= len(after) <= _MOST_VALUES and all(_sorts(value) for value in after)):
         raise InvalidInput("cursor", "is not a cursor that this list gave out; start again without it")
     return Cursor(tuple(after), page)
+
+
+def _is_page(page: object) -> bool:
+    return isinstance(page, int) and not isinstance(page, bool) and 1 <= page <= _LARGEST
+
+
+def _sorts(value: object) -> bool:
+    """Whether a list could have given this value out, so that no database need be asked what it makes of it."""
+    if isinstance(value, str):
+        # Neither NUL nor half a character can be stored.
+        return "\x00" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, int | float):
+        return not isinstance(value, bool) and 0 <= value <= _LARGEST
+    return value is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ async def list_event_counts(
 ) -> Page[tuple[date, str, int]]:
     """The latest day first; the last 30 days unless told otherwise."""
     last = until or deps.clock.now().astimezone(UTC).date()
-    first = since or last - timedelta(days=_DAYS_SHOWN - 1)
+    first = since or date.fromordinal(max(1, last.toordinal() - _DAYS_SHOWN + 1))
     async with deps.read() as tx:
         kinds = None
         if kind is not None:

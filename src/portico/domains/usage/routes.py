@@ -1,7 +1,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime
 
 from portico.domains.usage import overview, service
 from portico.domains.usage.analytics import GroupBy, Narrowing
@@ -20,12 +19,12 @@ from portico.domains.usage.wire import (
     series_wire,
 )
 from portico.kernel.scope import OrgScope
-from portico.platform.web import DepsDep, Listing, PageDep, listing, needs, whole_listing
+from portico.platform.web import Bound, DepsDep, Listing, PageDep, listing, needs, whole_listing
 
 router = APIRouter()
 
-From = Annotated[AwareDatetime | None, Query(alias="from")]
-To = Annotated[AwareDatetime | None, Query(alias="to")]
+From = Annotated[Bound | None, Query(alias="from")]
+To = Annotated[Bound | None, Query(alias="to")]
 Name = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from portico.domains.webhooks.deliveries import MAX_BODY_BYTES, DeliveryDetail, Tried
 from portico.domains.webhooks.model import Delivery, DeliveryState, HeaderDraft, Origin, WebhookDraft, WebhookStatus
@@ -16,7 +16,7 @@ from portico.domains.webhooks.terms import (
     MAX_STEPS,
     MAX_URL_CHARS,
 )
-from portico.platform.web import Ask, Moment, Patch, Wire
+from portico.platform.web import Ask, Bound, Moment, Patch, Wire
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Url = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARS)]
@@ -81,8 +81,8 @@ class WebhookRotationAsk(Ask):
 
 
 class WebhookReplayAsk(Ask):
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Bound
+    until: Bound | None = None
     kinds: Annotated[list[KindPattern], Field(max_length=MAX_KINDS)] = Field(default_factory=list)
     which: Which = "all"
     dry_run: bool = False

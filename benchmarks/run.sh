@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `make bench` runs: the side-by-side run in the project's own environment.
+# What `make bench` runs, in the project's own environment: calls side by side with peers, then fan-out to sockets.
 set -eu
 cd "$(dirname "$0")/.."
-exec .venv/bin/python benchmarks/run.py "$@"
+.venv/bin/python benchmarks/run.py "$@"
+exec .venv/bin/python benchmarks/fan_out.py

@@ -10,6 +10,7 @@ missing=()
 has_chromium || missing+=(chromium)
 command -v nginx >/dev/null 2>&1 || missing+=(nginx-light)
 command -v redis-server >/dev/null 2>&1 || missing+=(redis-server)
+command -v sqlite3 >/dev/null 2>&1 || missing+=(sqlite3)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -29,6 +30,7 @@ fi
       chromium) echo "  without Chromium: the browser tests are left out" ;;
       nginx-light) echo "  without nginx: the wire is not compared with it on ambiguous requests" ;;
       redis-server) echo "  without Redis: nothing that goes between several control processes is tested" ;;
+      sqlite3) echo "  without sqlite3: the recipe for backups is not tried" ;;
     esac
   done
   echo "------------------------------------------------------------------------"

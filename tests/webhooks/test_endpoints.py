@@ -42,6 +42,16 @@ GOOD = WebhookDraft("orders", URL)
         ("hooks.example/in", "E9701"),
         ("https://user:pass@hooks.example/in", "E9701"),
         ("https://hooks.example/in#part", "E9701"),
+        ("https://hooks.example/in#", "E9701"),
+        ("https://hooks..example/in", "E9701"),
+        ("https://-hooks.example/in", "E9701"),
+        ("https://h%6Foks.example/in", "E9701"),
+        ("https://hooks.example\\@10.0.0.1/in", "E9701"),
+        ("https://hooks.example\\in", "E9701"),
+        ("https://hoöks.example/in", "E9701"),
+        (f"https://{'h' * 64}.example/in", "E9701"),
+        ("https://hooks.example:0/in", "E9701"),
+        ("https://./in", "E9701"),
         ("https://hooks.example/in put", "E9701"),
         ("https://hooks.example:99999/in", "E9701"),
         ("https://[::1/in", "E9701"),
@@ -54,6 +64,24 @@ async def test_production_refuses_an_address_that_is_not_a_public_https_one(deps
         await service.create_webhook(ADMIN, replace(GOOD, url=url), production)
     assert refused.value.row.e_code == e_code
     assert "pass" not in refused.value.message
+
+
+@pytest.mark.req("C27")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example/in?token=1&again=%20",
+        "https://HOOKS.example.:8443/in",
+        "https://xn--hoks-5qa.example/",
+        "https://93.184.215.14/in",
+        "https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]:443/in",
+        "https://in_side.example",
+    ],
+)
+async def test_production_takes_any_public_https_address(deps: Deps, url: str) -> None:
+    production = replace(deps, settings=replace(deps.settings, environment="production"))
+    made = await service.create_webhook(ADMIN, replace(GOOD, url=url), production)
+    assert made.seen.webhook.url == url
 
 
 @pytest.mark.parametrize(

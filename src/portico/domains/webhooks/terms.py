@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from portico.domains.events import public as events
@@ -15,8 +16,9 @@ from portico.platform.settings import Settings
 MAX_KINDS = MAX_HEADERS = MAX_NAMED = 50
 MAX_STEPS, LONGEST_STEP_S = 10, 86_400
 MAX_HEADER_CHARS, MAX_ALL_HEADER_CHARS = 4_096, 16_384
-MAX_URL_CHARS = 2_000
+MAX_URL_CHARS, MAX_HOST_CHARS = 2_000, 253
 
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _RESOURCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 # Hop-by-hop ones belong to the connection; the others say what we say.
@@ -46,20 +48,38 @@ def check_url(url: str, settings: Settings) -> None:
     """
     try:
         parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         raise UrlRefused("is malformed") from error
     if len(url) > MAX_URL_CHARS or any(char.isspace() or ord(char) < 33 or ord(char) > 126 for char in url):
-        raise UrlRefused(f"must be at most {MAX_URL_CHARS} printable ASCII characters")
+        raise UrlRefused(
+            f"must be at most {MAX_URL_CHARS} printable ASCII characters; write an international name as xn--…"
+        )
     if parts.scheme not in {"http", "https"} or not host:
         raise UrlRefused("must be a full https:// address")
-    if "@" in parts.netloc or parts.fragment:
+    if "@" in parts.netloc or "#" in url:
         raise UrlRefused("must not hold a user name or a fragment")
+    if port == 0 or not (_is_name(host) or _is_address(host)):
+        raise UrlRefused("names no host and port that can be called")
     if settings.environment == "production" and parts.scheme != "https":
         raise NoTls(host)
     reason = "is a metadata address" if metadata_host(host) else forbidden_address(host, settings.private_ranges)
     if reason is not None and reason != "is not an IP address":
         raise EgressRefused(host, reason)
+
+
+def _is_name(host: str) -> bool:
+    """Underscores are no part of a host's name, but names inside of clusters have them."""
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= MAX_HOST_CHARS and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def draft_problems(draft: WebhookDraft) -> list[FieldError]:

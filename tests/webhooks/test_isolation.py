@@ -90,5 +90,5 @@ async def test_even_a_wrong_caller_within_the_house_queues_nothing_for_a_foreign
     event = await happen(deps)
     async with deps.uow() as tx:
         scope = tenancy.open_system_scope(ADMIN.org_id, ADMIN.scope)
-        assert await queue_events(tx, scope, [WebhookId(made.id)], [event], deps.clock.now()) == 0
+        assert await queue_events(tx, scope, {WebhookId(made.id): [event]}, deps.clock.now()) == 0
     assert await listed(deps, made.id, scope=STRANGER) == []

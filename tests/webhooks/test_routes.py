@@ -8,6 +8,7 @@ import pytest
 from portico.api.app import create_app
 from portico.domains.events import public as events
 from portico.domains.tenancy import public as tenancy
+from portico.domains.webhooks.consumer import QueueDeliveries
 from portico.kernel.ids import OrgId
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
@@ -201,6 +202,22 @@ async def test_every_kind_that_is_recorded_here_is_in_the_catalogue() -> None:
         "disabled",
         "secret_rotated",
     }
+
+
+@pytest.mark.req("SS26", "C24")
+async def test_deliveries_are_found_by_the_names_that_other_systems_use(
+    client: httpx2.AsyncClient, deps: Deps, scope: OrgScope
+) -> None:
+    made = (await client.post("/webhooks", json={**HOOK, "kinds": ["api_key.created"]})).json()["webhook"]
+    following = QueueDeliveries()
+    await make_key(deps, scope, ALL)
+    async with deps.uow() as tx:
+        _, newest = await events.recent_events(tx, scope, 1)
+        await following.consume(tx, scope, newest[0])
+    path = f"/webhooks/{made['id']}/deliveries"
+    for name in ("api_key.created", "key.created", "key.created.v1"):
+        found = (await client.get(path, params={"kind": name})).json()["items"]
+        assert [each["kind"] for each in found] == ["key.created"], name
 
 
 @pytest.mark.req("SS26")

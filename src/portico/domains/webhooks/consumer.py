@@ -1,6 +1,6 @@
 """Follows the log and makes the deliveries, in the transaction that moves its cursor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -9,8 +9,8 @@ from portico.domains.events import public as events
 from portico.domains.webhooks import queue_store, store
 from portico.domains.webhooks.filters import body_of, wants
 from portico.domains.webhooks.model import MAX_PENDING, Delivery, Webhook, delivery_id, lane_of
-from portico.kernel.ids import WebhookId
-from portico.kernel.scope import OrgScope
+from portico.kernel.ids import EventId, OrgId, WebhookId
+from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.db import Tx
 
 QUEUE_FULL = f"E9702 not sent: {MAX_PENDING:,} deliveries were already waiting for this endpoint"
@@ -24,25 +24,41 @@ class QueueDeliveries:
     begins: Literal["newest", "oldest"] = "newest"
 
     def wants(self, event: events.Event) -> bool:
-        # Who listens to what is known to the database alone.
+        # Who listens to what is known to the database alone; see choose.
         return True
 
+    async def choose(self, tx: Tx, scope: PlatformScope, found: Sequence[events.Event]) -> set[EventId]:
+        """Those that some active endpoint listens to now: one that comes later is told nothing of what was before it."""
+        listening: dict[tuple[OrgId, str], list[Webhook]] = {}
+        for each in await store.active_in(tx, scope, sorted({event.org_id for event in found})):
+            listening.setdefault((each.org_id, each.scope), []).append(each)
+        return {
+            event.id
+            for event in found
+            if any(wants(each, event) for each in listening.get((event.org_id, event.scope), []))
+        }
+
     async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
-        listening = [each.id for each in await store.active_webhooks(tx, scope, event.scope) if wants(each, event)]
-        if listening:
-            await queue_events(tx, scope, listening, [event], tx.clock.now())
+        await self.consume_many(tx, scope, [event])
+
+    async def consume_many(self, tx: Tx, scope: OrgScope, found: Sequence[events.Event]) -> None:
+        listening = await store.active_webhooks(tx, scope, scope.scope)
+        wanted = {each.id: [event for event in found if wants(each, event)] for each in listening}
+        await queue_events(tx, scope, {each: some for each, some in wanted.items() if some}, tx.clock.now())
 
 
 async def queue_events(
-    tx: Tx, scope: OrgScope, webhook_ids: Sequence[WebhookId], wanted: Sequence[events.Event], at: datetime
+    tx: Tx, scope: OrgScope, wanted: Mapping[WebhookId, Sequence[events.Event]], at: datetime
 ) -> int:
-    """Queue these events for these endpoints, as far as they are active; how many deliveries were queued."""
+    """Queue for each endpoint its events, as far as it is active; how many deliveries were queued."""
+    if not wanted:
+        return 0
     queued = 0
-    for held in await queue_store.hold_webhooks(tx, scope, webhook_ids):
+    for held in await queue_store.hold_webhooks(tx, scope, wanted.keys()):
         if held.deleted or held.webhook.status != "active":
             continue
         pending = held.queue.pending
-        for event in wanted:
+        for event in wanted[held.webhook.id]:
             delivery = delivery_for(held.webhook, event, at)
             if pending >= MAX_PENDING:
                 delivery = replace(delivery, state="dead", finished_at=at, last_error=QUEUE_FULL)

@@ -70,7 +70,7 @@ class _Found(NamedTuple):
 async def list_deliveries(
     scope: OrgScope, webhook_id: str, state: DeliveryState | None, kind: str | None, ask: PageAsk, deps: Deps
 ) -> Page[Delivery]:
-    """The newest first. `kind` is `service.created` or `service.*`."""
+    """The newest first. `kind` is `service.created`, `service.*`, or another system's name for one."""
     if kind is not None and not events.is_pattern(kind):
         raise InvalidInput("kind", "write service.created or service.*")
     after = None if ask.cursor is None else ask.cursor.after
@@ -78,7 +78,7 @@ async def list_deliveries(
         raise InvalidInput("cursor", "is not a cursor that this list gave out; start again without it")
     async with deps.read() as tx:
         webhook = await service.found(tx, scope, webhook_id)
-        plain = None if kind is None else events.unversioned(kind)
+        plain = None if kind is None else events.unversioned(events.house_pattern(kind))
         rows = await delivery_store.newest_deliveries(tx, scope, webhook.id, state, plain, after, ask.page_size + 1)
     return make_page(rows, ask, delivery_store.sort_values, None)
 

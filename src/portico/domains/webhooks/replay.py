@@ -99,7 +99,7 @@ async def _replay_batch(
         replayed.waiting += state == "pending"
         replayed.again += state not in (None, "pending")
     if chosen and not ask.dry_run:
-        await queue_events(tx, scope, [webhook.id], chosen, deps.clock.now())
+        await queue_events(tx, scope, {webhook.id: chosen}, deps.clock.now())
 
 
 def _is_meant(which: Which, state: DeliveryState | None) -> bool:

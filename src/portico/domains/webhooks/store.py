@@ -82,6 +82,12 @@ async def active_webhooks(tx: Tx, scope: OrgScope, scope_name: str) -> list[Webh
     return [webhook_of(row) for row in await tx.execute(query)]
 
 
+async def active_in(tx: Tx, scope: PlatformScope, org_ids: Sequence[OrgId]) -> list[Webhook]:
+    """Every endpoint that takes events, of some orgs."""
+    query = select(webhooks).where(webhooks.c.org_id.in_(org_ids), webhooks.c.status == "active")
+    return [webhook_of(row) for row in await tx.execute(query)]
+
+
 async def load_health(
     tx: Tx, scope: OrgScope, webhook_ids: list[WebhookId], since: datetime
 ) -> dict[WebhookId, Health]:

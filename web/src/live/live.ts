@@ -81,6 +81,8 @@ function applyEvents(frame: Extract<Frame, { topic: "events"; cursor: number }>)
   if (frame.type === "snapshot") return;
   if (lostSome(before, after)) seldom("events", "list");
   for (const event of frame.items) for (const key of staleAfter(event.kind)) soon(key);
+  // Any event may be on its way to an endpoint; by then the first try is over.
+  if (frame.items.length > 0) steadily("webhooks");
 }
 
 function applyBreakers(breakers: LiveBreaker[]) {

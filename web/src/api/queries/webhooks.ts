@@ -5,6 +5,7 @@ import { pagedQuery } from "../paging";
 import type {
   Delivery,
   DeliveryDetail,
+  Page,
   Webhook,
   WebhookChanges,
   WebhookDraft,
@@ -17,14 +18,27 @@ import type {
 const at = (id: string) => `/webhooks/${encodeURIComponent(id)}`;
 const stale = [["webhooks"], ["audit"]];
 
+// A try that is running counts as one to be made again 20 s after it began.
+const [atRestMs, whileSendingMs, answerMs, runningMs] = [30_000, 5_000, 1_000, 21_000];
+
+/** When to look again: as the next try should be over, soon while one is due or running, and seldom while none is. */
+export function untilNextTry(shown: Pick<Delivery, "state" | "next_at">[], now: number): number {
+  const waits = shown
+    .filter((it) => it.state === "pending" && it.next_at)
+    .map((it) => Date.parse(it.next_at ?? "") - now + answerMs);
+  const soonest = Math.min(...waits, atRestMs);
+  if (soonest > runningMs) return soonest;
+  return soonest < answerMs ? whileSendingMs : Math.min(soonest, whileSendingMs);
+}
+
 export const webhookList = pagedQuery<Webhook>(["webhooks", "list"], "/webhooks");
 
 export const webhookDetail = (id: string) =>
   queryOptions({
     queryKey: ["webhooks", "detail", id],
     queryFn: ({ signal }) => client.get<Webhook>(at(id), undefined, signal),
-    // As often as its deliveries, so that the two never tell different things.
-    refetchInterval: 5_000,
+    // With its deliveries, so that the two never tell different things.
+    refetchInterval: ({ state }) => (state.data?.health.pending ? whileSendingMs : atRestMs),
   });
 
 export const createWebhook = mutationOptions({
@@ -59,7 +73,7 @@ export const replayWebhook = (id: string) =>
     meta: { stale },
   });
 
-/* Deliveries of one endpoint: the newest may change within seconds, and no socket tells of it. */
+/* Deliveries of one endpoint. The socket's events tell of new ones; how those on their way get on has to be asked. */
 
 export interface DeliveryFilters {
   state?: string;
@@ -67,7 +81,8 @@ export interface DeliveryFilters {
 }
 export const deliveryList = (id: string, filters: DeliveryFilters) => ({
   ...pagedQuery<Delivery>(["webhooks", "deliveries", id], `${at(id)}/deliveries`, { ...filters }),
-  refetchInterval: 5_000,
+  refetchInterval: ({ state }: { state: { data?: { pages: Page<Delivery>[] } } }) =>
+    untilNextTry(state.data?.pages.flatMap((page) => page.items) ?? [], Date.now()),
   placeholderData: keepPreviousData,
 });
 export const deliveryDetail = (id: string) =>

@@ -46,6 +46,11 @@ function columnsFor(open: (id: string) => void): Column<Delivery>[] {
   ];
 }
 
+function nothingSent({ status }: Webhook): string {
+  if (status !== "active") return `While this webhook is ${status}, no event is queued for it. Send a test to try it.`;
+  return "The next event of the kinds it gets appears here at once. Send a test to see one now.";
+}
+
 export function Deliveries({ of, mayManage }: { of: Webhook; mayManage: boolean }) {
   const { values, set } = useFilters(["state", "kind", "delivery"] as const);
   const query = useInfiniteQuery(deliveryList(of.id, { state: values.state, kind: values.kind }));
@@ -75,9 +80,7 @@ export function Deliveries({ of, mayManage }: { of: Webhook; mayManage: boolean 
             title={narrowed ? "No delivery fits" : "Nothing was sent yet"}
             action={narrowed ? <Button onClick={clear}>Clear the filters</Button> : undefined}
           >
-            {narrowed
-              ? "Choose another state, or another kind."
-              : "The next event of the kinds it gets appears here at once. Send a test to see one now."}
+            {narrowed ? "Choose another state, or another kind." : nothingSent(of)}
           </Empty>
         </Card>
       ) : (

@@ -114,7 +114,7 @@ function Warnings({ of, mayManage }: { of: Webhook; mayManage: boolean }) {
   if (of.status === "disabled") {
     return (
       <p className="notice bad">
-        Nothing is sent: {of.disabled_reason || "this webhook was disabled"}.
+        Nothing is sent: {(of.disabled_reason ?? "this webhook was disabled").replace(/\.$/, "")}.
         {mayManage && " Mend the endpoint, test it, resume, then replay what it missed."}
       </p>
     );

@@ -62,7 +62,7 @@ export function ReplayRange({ of, onClose }: { of: Webhook; onClose: () => void 
     ...replayWebhook(of.id),
     onSuccess: (answer) => {
       if (answer.dry_run) return setFound({ for: asked, replay: answer });
-      say(`${counted(answer.replayed, "event")} will be sent to ${of.name} once more.`);
+      say(`${counted(answer.replayed, "event")} will be sent to ${of.name}.`);
       onClose();
     },
     onError: form.takeRefusal,

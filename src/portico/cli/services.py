@@ -88,7 +88,7 @@ def _show(service: dict[str, Any], context: typer.Context, *, as_json: bool) -> 
 def list_services(
     context: typer.Context,
     search: Annotated[str | None, typer.Option(help="Part of a name or description.")] = None,
-    kind: Annotated[str | None, typer.Option(help="http or model.")] = None,
+    kind: Annotated[str | None, typer.Option(help="http, model or tools.")] = None,
     status: Annotated[str | None, typer.Option(help="healthy, degraded, unhealthy or unknown.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None,
     sort: Annotated[str | None, typer.Option(help="name, -created_at, ...")] = None,
@@ -173,7 +173,7 @@ def add_service(
     context: typer.Context,
     name: Name,
     url: Annotated[str | None, typer.Option(help="Where its first endpoint is.")] = None,
-    kind: Annotated[str | None, typer.Option(help="http or model.")] = None,
+    kind: Annotated[str | None, typer.Option(help="http, model or tools.")] = None,
     description: About = None,
     health_path: HealthPath = None,
     tag: Tags = None,

@@ -39,6 +39,9 @@ def find_service(gate: Gate, who: Who, raw: RawCall) -> ServiceView:
         service, kind = gate.view.find_model(who.org_id, who.scope, raw.name), "model"
     else:
         service, kind = gate.view.find_service(who.org_id, who.scope, raw.name), "service"
+        if service is not None and (service.entry.kind == "tools") != (raw.dialect == "mcp"):
+            # Sessions are kept apart only on the way that reads them.
+            service = None
     if service is None or not service.visible_to(who):
         raise NotFound(kind, raw.name)
     return service
@@ -105,7 +108,7 @@ def reserve_line(admitted: AdmittedCall, snapshot_version: int) -> bytes:
             (who.org_id, who.scope, who.id, who.name, entry.id, entry.name, entry.kind),
             who.kind,
             raw.dialect,
-            raw.head.method.decode(),
+            raw.operation or raw.head.method.decode(),
             raw.head.path.decode("latin-1"),
             raw.model,
             raw.brought_correlation,

@@ -13,7 +13,7 @@ from portico.gateway.wire.head import Head
 if TYPE_CHECKING:
     from portico.domains.limits.rate import RateBucket
 
-DialectName = Literal["openai", "http"]
+DialectName = Literal["openai", "http", "mcp"]
 
 
 class Usage:
@@ -43,6 +43,7 @@ class RawCall:
     """A call as its dialect read it. Only fields that are acted upon are typed; the body travels verbatim.
 
     name        the service, or for model calls the model, that is asked for
+    operation   what the dialect calls it, when that says more than the HTTP method
     body        the whole body; None while it is passed on as a stream
     output_max  most output tokens the caller allows, None when the call does not say
     brought_correlation   the correlation id if the client brought it, else empty
@@ -62,6 +63,7 @@ class RawCall:
         "id",
         "model",
         "name",
+        "operation",
         "output_max",
         "streamed",
         "trace_id",
@@ -88,6 +90,7 @@ class RawCall:
         self.name, self.upstream_path = "", b"/"
         self.body: bytes | None = None
         self.model: str | None = None
+        self.operation = ""
         self.streamed, self.wants_usage, self.bounded_output = False, True, True
         self.choices = 1
         self.output_max: int | None = None

@@ -6,12 +6,13 @@ import time
 from ipaddress import ip_address, ip_network
 
 from portico.gateway.call import DialectName, RawCall
-from portico.gateway.dialects import http, openai
+from portico.gateway.dialects import http, mcp, openai
 from portico.gateway.gate import Gate
 from portico.gateway.inside import InsideCall
 from portico.gateway.models import ModelsCall
 from portico.gateway.pipeline import GovernedCall
-from portico.gateway.refusals import Coded, RouteNotFound, envelope
+from portico.gateway.refusals import Coded, MalformedRequest, RouteNotFound, envelope
+from portico.gateway.tools import ToolsCall
 from portico.gateway.wire.exchange import Exchange, Handler
 from portico.gateway.wire.head import Head, status_line
 from portico.gateway.wire.server import Connection, WireLimits
@@ -82,18 +83,29 @@ class GatewayDoor:
     def _handler(self, connection: Connection, head: Head) -> Handler:
         path = head.path
         address = self._client_address(connection, head)
-        if not path.startswith((b"/v1/", b"/svc/")):
+        if not path.startswith((b"/v1/", b"/svc/", mcp.PREFIX)):
             correlation_id = brought_correlation(head) or "req-" + ids.ulid()
             pool = self._sockets if head.upgrade else self._control
             return InsideCall(self.gate, pool, address, correlation_id, traceparent_of(head))
-        raw = self._raw(head, address, "http" if path.startswith(http.PREFIX) else "openai")
+        raw = self._raw(head, address, _dialect_of(path))
         try:
+            if raw.dialect == "mcp":
+                return self._tools_call(raw)
             if raw.dialect == "http":
                 raw.name, raw.upstream_path = http.split_target(path, head.target)
                 return GovernedCall(self.gate, raw, collects=b"idempotency-key" in head.lowered)
             return self._model_call(raw)
         except Refusal as refusal:
             return RefusedCall(self.gate, raw, refusal)
+
+    def _tools_call(self, raw: RawCall) -> Handler:
+        head = raw.head
+        raw.name, raw.upstream_path = mcp.split_target(head.path, head.target)
+        if head.upgrade:
+            raise MalformedRequest("MCP is not served over WebSocket here; use streamable HTTP.")
+        if head.method not in mcp.HTTP_METHODS:
+            raise Coded("METHOD_NOT_ALLOWED", "This path takes POST, GET and DELETE.")
+        return ToolsCall(self.gate, raw)
 
     def _model_call(self, raw: RawCall) -> Handler:
         head = raw.head
@@ -143,6 +155,10 @@ class RefusedCall(GovernedCall):
 
     def _must_collect(self) -> bool:
         return False
+
+
+def _dialect_of(path: bytes) -> DialectName:
+    return "http" if path.startswith(http.PREFIX) else "mcp" if path.startswith(mcp.PREFIX) else "openai"
 
 
 def brought_correlation(head: Head) -> str:

@@ -24,6 +24,7 @@ from portico.gateway.cache import AnswerCache
 from portico.gateway.idempotency import IdempotencyBook
 from portico.gateway.journal import Journal
 from portico.gateway.locate import Locator
+from portico.gateway.sessions import SessionBook
 from portico.gateway.stats import Stats
 from portico.gateway.view import NOBODY, Granted, RateGate, ServiceView, Target, View, Who, view_service
 from portico.gateway.wire.server import Connection
@@ -61,6 +62,7 @@ class Gate:
         self.open_calls = 0
         self.stats = Stats()
         self.cache = AnswerCache(settings.gateway.cache_bytes)
+        self.sessions = SessionBook()
         self.idempotency = IdempotencyBook(
             settings.data_dir / "idempotency" / f"{identity.gateway_id}.jsonl",
             settings.gateway.max_idempotency_bytes,

@@ -6,7 +6,7 @@ from math import ceil
 from portico.domains.usage.model import Verdict
 from portico.gateway.admit import admit, output_bound, reserve_line
 from portico.gateway.cache import KeptAnswer
-from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
+from portico.gateway.call import AdmittedCall, KnownCall, RawCall, RoutedCall, Usage
 from portico.gateway.dialects import openai
 from portico.gateway.dialects.openai_fields import Ask
 from portico.gateway.forward import Forward
@@ -87,8 +87,7 @@ class GovernedCall:
             raw.began_ns += arrived_ns - self._marks.identified
             self._marks.identified = arrived_ns
         try:
-            if raw.dialect == "openai":
-                self._read_model_call(body)
+            self._read(body)
             self._go()
         except Refusal as refusal:
             self._refuse(refusal)
@@ -130,6 +129,11 @@ class GovernedCall:
         """Idempotent repetition and the cache compare whole requests."""
         return b"idempotency-key" in self.raw.head.lowered
 
+    def _read(self, body: bytes) -> None:
+        """What is acted upon of a body that was collected."""
+        if self.raw.dialect == "openai":
+            self._read_model_call(body)
+
     def _read_model_call(self, body: bytes) -> None:
         raw = self.raw
         self._ask = ask = openai.read_ask(body)
@@ -145,7 +149,7 @@ class GovernedCall:
         marks.admitted = time.perf_counter_ns()
         if self._answer_repeated(admitted) or self._answer_cached(admitted):
             return
-        routed = route(gate, admitted)
+        routed = self._route(admitted)
         marks.routed = time.perf_counter_ns()
         relay = Relay(self, self.exchange)
         if self.raw.dialect == "openai":
@@ -159,6 +163,9 @@ class GovernedCall:
             admitted.journaled = True
         else:
             self._forward.start()
+
+    def _route(self, admitted: AdmittedCall) -> RoutedCall:
+        return route(self._gate, admitted)
 
     def _recorded(self, written: bool) -> None:
         """The reservation is in the journal, so the call may leave."""
@@ -250,14 +257,20 @@ class GovernedCall:
         relay = self._relay
         assert relay is not None  # noqa: S101
         self._end("failed", refusal)
-        if relay.streamed and self.raw.dialect == "openai":
-            body = envelope(refusal, self.raw.correlation_id, self.raw.head.path.decode("latin-1"), self.raw.trace_id)
-            # The empty line ends an event that broke off, so that ours is read as one of its own.
-            self.exchange.write(b"\n\n" + openai.error_event(body))
+        last_words = self._last_words(refusal) if relay.streamed else b""
+        if last_words:
+            self.exchange.write(last_words)
             self.exchange.head.keep_alive = False
             self.exchange.end_answer([])
         else:
             self.exchange.break_answer()
+
+    def _last_words(self, refusal: Refusal) -> bytes:
+        """How the dialect tells of a failure inside a stream of events; nothing when breaking off says it."""
+        if self.raw.dialect != "openai":
+            return b""
+        # The empty line ends an event that broke off, so that ours is read as one of its own.
+        return b"\n\n" + openai.error_event(self._refusal_body(refusal))
 
     # -- ends ------------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -298,8 +311,11 @@ class GovernedCall:
             ]
         if refusal.row.status == 401:
             headers.append((b"WWW-Authenticate", b'Bearer realm="portico"'))
-        body = envelope(refusal, self.raw.correlation_id, self.raw.head.path.decode("latin-1"), self.raw.trace_id)
-        self.exchange.answer(refusal.row.status, headers, body)
+        self.exchange.answer(refusal.row.status, headers, self._refusal_body(refusal))
+
+    def _refusal_body(self, refusal: Refusal) -> bytes:
+        raw = self.raw
+        return envelope(refusal, raw.correlation_id, raw.head.path.decode("latin-1"), raw.trace_id)
 
     def _count_stranger(self, refusal: Refusal) -> Refusal:
         """Guessing keys is limited per address and in all."""

@@ -48,7 +48,8 @@ class Outcome:
 def kind_of(known: KnownCall) -> str:
     if known.service is not None:
         return known.service.entry.kind
-    return "model" if known.raw.dialect == "openai" else "http"
+    dialect = known.raw.dialect
+    return "model" if dialect == "openai" else "tools" if dialect == "mcp" else "http"
 
 
 def charges_of(holds: list[Hold]) -> Charges:
@@ -104,7 +105,7 @@ def answered_line(forward: Forward, outcome: Outcome, ends: list[int], snapshot_
                 target.canary,
                 who.kind,
                 raw.dialect,
-                raw.head.method.decode(),
+                raw.operation or raw.head.method.decode(),
                 raw.head.path.decode("latin-1"),
                 raw.model,
                 None if refusal is None else refusal.row.name,
@@ -166,7 +167,7 @@ def unsent_line(gate: Gate, known: KnownCall, admitted: AdmittedCall | None, end
                 False,
                 who.kind,
                 raw.dialect,
-                raw.head.method.decode(),
+                raw.operation or raw.head.method.decode(),
                 raw.head.path.decode("latin-1"),
                 raw.model,
                 ended.reason,

@@ -191,5 +191,6 @@ def _view_target(entry: ServiceEntry, version: str, endpoint: EndpointEntry, *, 
         port=parts.port or (443 if tls else 80),
         tls=tls,
         host_header=parts.netloc.encode(),
-        base_path=parts.path.rstrip("/").encode(),
+        # An MCP server answers at exactly its address; below all others lie paths.
+        base_path=((parts.path or "/") if entry.kind == "tools" else parts.path.rstrip("/")).encode(),
     )

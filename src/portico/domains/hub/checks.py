@@ -41,6 +41,7 @@ def service_problems(service: Service) -> list[FieldError]:
         *_text_problems(service),
         *_number_problems(service),
         *_model_problems(service),
+        *_tools_problems(service),
         *_price_problems(service.price),
         *_credential_problems(service.credential),
         *_health_path_problems(service.health_path),
@@ -135,6 +136,16 @@ def _model_problems(service: Service) -> list[FieldError]:
         return [FieldError("models", "must be different from each other")]
     bad = [model for model in service.models if not _MODEL.fullmatch(model)]
     return [FieldError("models", f"{bad[0]!r} is not a model name")] if bad else []
+
+
+def _tools_problems(service: Service) -> list[FieldError]:
+    """An MCP server says itself what it offers, and what a tool answers is not a matter of its address."""
+    if service.kind != "tools":
+        return []
+    problems = [FieldError("methods", "are for services of kind http")] if service.methods else []
+    return problems + (
+        [FieldError("cache_ttl_s", "must be 0 for services of kind tools")] if service.cache_ttl_s else []
+    )
 
 
 def _price_problems(price: Price | None) -> list[FieldError]:

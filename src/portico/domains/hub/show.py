@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from fastapi import Request
 
@@ -91,10 +92,18 @@ def _service_wire(service: Service, showing: Showing) -> ServiceWire:
 
 
 def _address(service: Service, base_url: str) -> str:
-    """Where clients point: a model is asked for by its name under /v1, an http service has a path of its own."""
-    if service.kind == "builtin":
-        return base_url
-    return f"{base_url}/v1" if service.kind == "model" else f"{base_url}/svc/{service.name}"
+    """Where clients point: a model is asked for by its name under /v1, any other service has a path of its own."""
+    match service.kind:
+        case "builtin":
+            return base_url
+        case "model":
+            return f"{base_url}/v1"
+        case "tools":
+            return f"{base_url}/mcp/{service.name}"
+        case "http":
+            return f"{base_url}/svc/{service.name}"
+        case _:
+            assert_never(service.kind)
 
 
 def _version_wire(version: Version, showing: Showing) -> VersionWire:

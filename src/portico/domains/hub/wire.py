@@ -78,7 +78,7 @@ class _Common(Ask):
 
 class ServiceAsk(_Common):
     name: Word
-    kind: Literal["http", "model"]
+    kind: Literal["http", "model", "tools"]
     scope: Word | None = None
     url: Url
 

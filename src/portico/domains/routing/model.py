@@ -10,7 +10,7 @@ from msgspec import Struct
 SubjectKind = Literal["org", "scope", "key", "address", "principal"]
 Measure = Literal["money", "tokens", "calls"]
 Window = Literal["hour", "day", "month"]
-ServiceKind = Literal["http", "model", "builtin"]
+ServiceKind = Literal["http", "model", "tools", "builtin"]
 BreakerStateName = Literal["closed", "open", "half_open", "recovering"]
 
 

@@ -15,8 +15,8 @@ from portico.kernel.errors import REGISTRY
 from portico.platform.web import Moment, Wire
 
 # Said to readers but not checked: a record that a gateway of another version wrote must not make a whole list unreadable.
-CalledKind = Annotated[str, WithJsonSchema({"type": "string", "enum": ["http", "model", "builtin"]})]
-Dialect = Annotated[str, WithJsonSchema({"type": "string", "enum": ["openai", "http"]})]
+CalledKind = Annotated[str, WithJsonSchema({"type": "string", "enum": ["http", "model", "tools", "builtin"]})]
+Dialect = Annotated[str, WithJsonSchema({"type": "string", "enum": ["openai", "http", "mcp"]})]
 
 
 class CallerWire(Wire):

@@ -57,6 +57,7 @@ class Exchange:
         "answer_started",
         "connection",
         "early_tunnel_data",
+        "ends_with_client",
         "finished",
         "handler",
         "head",
@@ -74,6 +75,8 @@ class Exchange:
         self.early_tunnel_data = b""
         self.received = not head.has_body
         self.answer_started = self.finished = self.active = False
+        # Whether a client that closes its side has left, rather than only said all it had to say.
+        self.ends_with_client = False
         self._collecting = self._gone = self._over = self._malformed = self._chunked_answer = False
 
     # -- from the connection ------------------------------------------------------------------------------------------------

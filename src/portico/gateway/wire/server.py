@@ -168,6 +168,9 @@ class Connection:
         if self._receiving is not None and not self._receiving.received:
             self._receiving.client_gone()
             return False
+        if self._exchanges and self._exchanges[0].ends_with_client:
+            self._exchanges[0].client_gone()
+            return False
         return bool(self._exchanges)
 
     def pause_writing(self) -> None:

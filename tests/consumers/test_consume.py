@@ -1,20 +1,26 @@
 """Every wanted event reaches every consumer once, in the order of its subject, whatever fails."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import pytest
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 
-from portico.domains.consumers import consume, letter_store, model, standing, store
+from portico.domains.consumers import consume, letter_store, model, share, standing, store
 from portico.domains.consumers.model import LADDER, Following
+from portico.domains.consumers.projections import EventCounts
 from portico.domains.consumers.public import purge_dead_letters
 from portico.domains.events import public as events
 from portico.domains.tenancy import public as tenancy
+from portico.jobs import consume as driver
+from portico.jobs.consume import ConsumeEvents
 from portico.kernel.clock import ManualClock
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
-from tests.consumers.conftest import LOST, MADE, ORG, Listener, Make, inside, run
+from tests.consumers.conftest import LOST, MADE, ORG, Listener, Make, inside, run, until_dead
 
 
 async def letters(deps: Deps, scope: OrgScope | None = None) -> list[model.DeadLetter]:
@@ -111,6 +117,8 @@ async def test_the_one_behind_a_dead_one_goes_on(deps: Deps, make: Make, clock: 
 
 async def test_what_a_consumer_wrote_before_it_failed_is_taken_back(deps: Deps, make: Make) -> None:
     class Writer(Listener):
+        records: Literal[True] = True
+
         async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
             await events.record(tx, scope, kind=LOST, payload=event.payload)
             await super().consume(tx, scope, event)
@@ -151,7 +159,7 @@ async def test_a_statement_that_the_database_refuses_parks_the_event_and_stops_n
 async def test_a_long_log_of_one_org_does_not_hold_up_another(
     deps: Deps, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "SHARE", 2)
+    monkeypatch.setattr(share, "SHARE", 2)
     monkeypatch.setattr(consume, "ROUNDS", 2)
     listener = Listener()
     await make("a", *range(10))
@@ -169,7 +177,7 @@ async def test_a_long_log_of_one_org_does_not_hold_up_another(
 async def test_a_full_park_holds_its_cursor_back_and_loses_nothing(
     deps: Deps, make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "MAX_PARKED", 3)
+    monkeypatch.setattr(share, "MAX_PARKED", 3)
     ill = True
     listener = Listener(refuses=lambda event: ill)
     for number in range(6):
@@ -186,8 +194,8 @@ async def test_a_full_park_holds_its_cursor_back_and_loses_nothing(
 async def test_of_too_many_dead_letters_the_oldest_leaves_counted_and_with_warning(
     deps: Deps, make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "MAX_DEAD_LETTERS", 4)
-    monkeypatch.setattr(consume, "WARN_DEAD_LETTERS", 2)
+    monkeypatch.setattr(share, "MAX_DEAD_LETTERS", 4)
+    monkeypatch.setattr(share, "WARN_DEAD_LETTERS", 2)
     monkeypatch.setattr(standing, "WARN_DEAD_LETTERS", 2)
     listener = Listener(refuses=lambda event: True)
     for number in range(6):
@@ -201,7 +209,7 @@ async def test_of_too_many_dead_letters_the_oldest_leaves_counted_and_with_warni
     assert (stands.dead, stands.dropped, stands.dead_warning, stands.lag) == (4, 2, True, 0)
     async with deps.read() as tx:
         told = await events.find_events(tx, inside(), events.EventFilter(("consumer.*",), "system"), 0, 10)
-    assert [(event.kind, event.payload["dead_letters"]) for event in told] == [(consume.FILLING, 2), (consume.FULL, 4)]
+    assert [(event.kind, event.payload["dead_letters"]) for event in told] == [(share.FILLING, 2), (share.FULL, 4)]
 
 
 async def test_dead_letters_are_kept_for_90_days(deps: Deps, make: Make, clock: ManualClock) -> None:
@@ -243,3 +251,182 @@ async def test_the_metrics_say_how_far_behind_each_consumer_is(deps: Deps, make:
     clock.advance(seconds=10)
     await standing.take_readings(following, deps)
     assert following.readings["listener"] == (0, 0.0, 2, 0)
+
+
+# --- what hangs or breaks ---------------------------------------------------------------------------------------------
+
+LONG_STATEMENT = {
+    "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000000) SELECT count(*) FROM n",
+    "postgresql": "SELECT pg_sleep(30)",
+}
+
+
+class Hanging(Listener):
+    """Writes something, and then never comes back from what `within` says, for events that it refuses."""
+
+    within: Literal["python", "statement"] = "python"
+
+    async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
+        if self.refuses(event):
+            await tx.execute(text("DELETE FROM event_counts"))
+            if self.within == "statement":
+                await tx.execute(text(LONG_STATEMENT[tx.engine]))
+            await asyncio.sleep(3600)
+        self.seen.append(event)
+
+
+@pytest.mark.req("HY26")
+@pytest.mark.parametrize("within", ["python", "statement"])
+async def test_a_consumer_that_hangs_is_stopped_and_its_event_parked_while_all_else_goes_on(
+    deps: Deps, make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, within: Literal["python", "statement"]
+) -> None:
+    monkeypatch.setattr(driver, "ATTEMPT_S", 0.05)
+    ill = {1}
+    hanging, other = Hanging(refuses=lambda event: event.payload["number"] in ill), Listener("other")
+    hanging.within = within
+    following = Following((EventCounts(), hanging, other))
+    await make("a", 1, 2)
+    await make("b", 3)
+    await make("c", 4, org="org_b")
+    status = await asyncio.wait_for(ConsumeEvents(deps, following).activate(), 20)
+    assert (status.parked, status.resting) == (1, 1)
+    assert hanging.numbers == [4]
+    assert sorted(other.numbers) == [1, 2, 3, 4]  # type: ignore[type-var]
+    # What it had written is taken back, and what others had is there.
+    async with deps.read() as tx:
+        assert int((await tx.execute(text("SELECT sum(happened) FROM event_counts"))).scalar_one()) == 4
+    ill.clear()
+    clock.advance(seconds=60)
+    await ConsumeEvents(deps, following).activate()
+    assert hanging.numbers == [4, 1, 2, 3]
+    assert await waiting(deps) == 0
+
+
+async def test_what_hangs_through_all_its_tries_dies(
+    deps: Deps, make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "ATTEMPT_S", 0.02)
+    hanging = Hanging(refuses=lambda event: event.payload["number"] == 1)
+    await make("a", 1, 2)
+    await until_dead(deps, clock, hanging)
+    await run(deps, hanging)
+    assert hanging.numbers == [2]
+    (letter,) = await letters(deps)
+    assert letter.error == "It took longer than 0.02 s and was stopped."
+
+
+async def test_a_share_that_the_database_undoes_ends_nobody_elses_and_is_tried_again_a_minute_later(
+    deps: Deps, make: Make, clock: ManualClock
+) -> None:
+    """A savepoint that is gone, as after a deadlock, leaves a share with nothing to go on with."""
+
+    class Undone(Listener):
+        async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
+            if self.refuses(event):
+                await tx.connection.exec_driver_sql("ROLLBACK")
+            await super().consume(tx, scope, event)
+
+    ill = {1}
+    undone, other = Undone(), Listener("other")
+    undone.refuses = lambda event: event.payload["number"] in ill
+    following = Following((undone, other))
+    await make("a", 1)
+    await make("b", 2, org="org_b")
+    status = await ConsumeEvents(deps, following).activate()
+    assert (undone.numbers, sorted(other.numbers), status.resting) == ([2], [1, 2], 1)  # type: ignore[type-var]
+    ill.clear()
+    await ConsumeEvents(deps, following).activate()
+    assert undone.numbers == [2]
+    clock.advance(seconds=60)
+    await ConsumeEvents(deps, following).activate()
+    assert undone.numbers == [2, 1]
+
+
+# --- what it costs ----------------------------------------------------------------------------------------------------
+
+
+class Statements:
+    def __init__(self, deps: Deps) -> None:
+        self.seen: list[str] = []
+        sqlalchemy_event.listen(deps.db.sqlalchemy.sync_engine, "before_cursor_execute", self._note)
+
+    def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.seen.append(statement)
+
+    def forget(self) -> None:
+        self.seen.clear()
+
+    def of(self, *words: str) -> list[str]:
+        return [each for each in self.seen if all(word in each for word in words)]
+
+
+async def test_where_there_is_no_news_nothing_is_asked_for_each_org(deps: Deps, make: Make) -> None:
+    statements, following = Statements(deps), Following((EventCounts(), Listener()))
+    for number in range(20):
+        await make("a", number, org=f"org_{number:02}")
+    await ConsumeEvents(deps, following).activate()
+    statements.forget()
+    await consume.consume(following, driver.HANDS, deps)
+    assert len([each for each in statements.seen if not each.startswith("BEGIN")]) == 2
+
+
+async def test_events_that_nobody_wants_cost_one_transaction_for_all_their_orgs_and_consumers(
+    deps: Deps, make: Make
+) -> None:
+    uninterested = [Listener(f"listener{number}", kind="thing.lost") for number in range(3)]
+    statements, following = Statements(deps), Following(tuple(uninterested))
+    for number in range(20):
+        await make("a", number, org=f"org_{number:02}")
+    await run(deps, *uninterested)
+    for number in range(20):
+        await make("a", number, org=f"org_{number:02}")
+    await ConsumeEvents(deps, following).activate()
+    statements.forget()
+    for number in range(20):
+        await make("a", number, org=f"org_{number:02}")
+    statements.forget()
+    await ConsumeEvents(deps, following).activate()
+    assert len(statements.of("UPDATE event_cursors")) == 1
+    assert statements.of("SAVEPOINT") == []
+    assert [stands.lag for stands in await standing.list_standings(inside("org_07"), following, deps)] == [0, 0, 0]
+
+
+async def test_many_events_are_counted_in_one_statement_and_none_twice_when_one_of_them_breaks(
+    deps: Deps, make: Make
+) -> None:
+    class Breaking(EventCounts):
+        async def consume_many(self, tx: Tx, scope: OrgScope, found: Sequence[events.Event]) -> None:
+            await super().consume_many(tx, scope, found)
+            if any(event.payload["number"] == 7 for event in found):
+                raise ValueError("no 7")
+
+    statements = Statements(deps)
+    await make("a", *range(5))
+    await make("b", *range(5), scope="SANDBOX")
+    following = Following((Breaking(),))
+    await ConsumeEvents(deps, following).activate()
+    assert len(statements.of("INSERT INTO event_counts")) == 2
+    await make("c", 5, 6, 7, 8)
+    status = await ConsumeEvents(deps, following).activate()
+    assert (status.parked, await waiting(deps)) == (1, 2)
+    async with deps.read() as tx:
+        assert int((await tx.execute(text("SELECT sum(happened) FROM event_counts"))).scalar_one()) == 12
+
+
+async def test_who_records_in_an_org_does_not_wait_for_its_consumers(deps: Deps, make: Make) -> None:
+    """On PostgreSQL; SQLite has one writer anyway."""
+    if deps.db.engine_name == "sqlite":
+        return
+    recorded: list[object] = []
+
+    class Meanwhile(Listener):
+        async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
+            if event.payload["number"] == 1:
+                await asyncio.wait_for(make("b", 2), 5)
+                recorded.append(2)
+            await super().consume(tx, scope, event)
+
+    listener = Meanwhile()
+    await make("a", 1)
+    status = await run(deps, listener)
+    assert (status.parked, recorded, listener.numbers) == (0, [2], [1, 2])

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from portico.domains.consumers import letter_store
 from portico.domains.consumers import public as consumers
-from portico.domains.consumers.public import Following, Hands
+from portico.domains.consumers.public import Failure, Following, Hands
 from portico.domains.events.model import Consumer, Event
 from portico.jobs.consume import attempt, wants
 from portico.kernel.clock import ManualClock
@@ -67,7 +67,7 @@ async def effects(deps: Deps) -> AsyncIterator[None]:
 
 
 def crashing(chance: random.Random, odds: float) -> Hands:
-    async def try_it(consumer: Consumer, tx: Tx, scope: OrgScope, event: Event) -> str | None:
+    async def try_it(consumer: Consumer, tx: Tx, scope: OrgScope, event: Event) -> Failure | None:
         error = await attempt(consumer, tx, scope, event)
         if chance.random() < odds:
             raise Crash

@@ -1,5 +1,7 @@
-"""How consumers are asked, so that one that breaks loses nothing and stops nobody else."""
+"""How consumers are asked, so that one that breaks or hangs loses nothing and stops nobody else."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -7,12 +9,15 @@ from sqlalchemy.exc import DBAPIError
 
 from portico.domains.consumers import public as consumers
 from portico.domains.events.model import Consumer, Event
+from portico.domains.tenancy import public as tenancy
+from portico.kernel.ids import EventId
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
 from portico.platform.telemetry import redact
 
 log = structlog.get_logger("portico.consumers")
+ATTEMPT_S = 10.0
 _MOST_ERROR_CHARS = 400
 
 
@@ -28,7 +33,7 @@ class ConsumeEvents:
     wakes_on: str | None = "events"
 
     async def activate(self) -> consumers.ConsumeStatus:
-        status = await consumers.consume(self.following, consumers.Hands(wants, attempt), self.deps)
+        status = await consumers.consume(self.following, HANDS, self.deps)
         await consumers.take_readings(self.following, self.deps)
         return status
 
@@ -42,19 +47,79 @@ def wants(consumer: Consumer, event: Event) -> bool:
         return True
 
 
-async def attempt(consumer: Consumer, tx: Tx, scope: OrgScope, event: Event) -> str | None:
-    """What went wrong, in words. A savepoint takes back what the consumer had written before it failed."""
+async def choose(
+    consumer: Consumer, choosy: consumers.Choosy, found: Sequence[Event], deps: Deps
+) -> Collection[EventId]:
+    """One that cannot choose is given everything, and fails there."""
     try:
-        async with tx.connection.begin_nested():
-            if consumer.wants(event):
-                await consumer.consume(tx, scope, event)
+        async with asyncio.timeout(ATTEMPT_S), deps.read() as tx:
+            return await choosy.choose(tx, tenancy.platform_scope(), found)
+    except Exception:
+        log.exception("consumer cannot choose", consumer=consumer.name)
+        return {event.id for event in found}
+
+
+async def attempt(consumer: Consumer, tx: Tx, scope: OrgScope, event: Event) -> consumers.Failure | None:
+    """What went wrong. A savepoint takes back what the consumer had written before it failed."""
+
+    async def take() -> None:
+        if consumer.wants(event):
+            await consumer.consume(tx, scope, event)
+
+    return await _try(consumer, tx, take, event)
+
+
+async def attempt_many(
+    consumer: Consumer, batching: consumers.Batching, tx: Tx, groups: consumers.Groups
+) -> consumers.Failure | None:
+    async def take() -> None:
+        for scope, found in groups:
+            await batching.consume_many(tx, scope, found)
+
+    return await _try(consumer, tx, take, None)
+
+
+async def _try(
+    consumer: Consumer, tx: Tx, take: Callable[[], Awaitable[None]], event: Event | None
+) -> consumers.Failure | None:
+    limit, savepoint = asyncio.timeout(ATTEMPT_S), await tx.connection.begin_nested()
+    try:
+        async with limit:
+            await take()
+        await savepoint.commit()
     except Exception as error:
+        failure = _failure(consumer, event, error, hung=limit.expired())
+        # Stopped within a statement, the connection and all that the share did on it are gone.
+        if failure.hung and tx.connection.invalidated:
+            raise consumers.ConnectionHung(event.seq if event else None, failure.words) from error
         # No consumer's fault: the whole share is tried again once the database is back.
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
-        log.warning("event not consumed", consumer=consumer.name, event_id=event.id, kind=event.kind, exc_info=True)
-        return _in_words(error)
+        # When even this fails, the transaction is lost, and the share with it.
+        await savepoint.rollback()
+        return failure
     return None
+
+
+def _failure(consumer: Consumer, event: Event | None, error: Exception, *, hung: bool) -> consumers.Failure:
+    told = {"consumer": consumer.name} | ({"event_id": event.id, "kind": event.kind} if event else {})
+    if hung:
+        log.warning("consumer hangs", **told)
+        return consumers.Failure(f"It took longer than {ATTEMPT_S:g} s and was stopped.", hung=True)
+    log.warning("event not consumed", exc_info=True, **told)
+    return consumers.Failure(_in_words(error))
+
+
+async def guard(place: consumers.Place, share: Awaitable[bool]) -> bool | Exception:
+    """A share that breaks is undone as a whole and tried again later; the others go on."""
+    try:
+        return await share
+    except Exception as error:
+        log.exception("share of a consumer broke", consumer=place.consumer.name, org_id=place.org_id)
+        return error
+
+
+HANDS = consumers.Hands(wants, attempt, attempt_many, choose, guard)
 
 
 def _in_words(error: Exception) -> str:

@@ -1,83 +1,57 @@
-"""The way of events to their consumers: fair between orgs, each share of work in one transaction with its cursor."""
+"""The way of events to their consumers: fair between orgs, and free where nobody has anything to do."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby
 
-from portico.domains.consumers import letter_store, store
-from portico.domains.consumers.model import (
-    MAX_DEAD_LETTERS,
-    MAX_PARKED,
-    WARN_DEAD_LETTERS,
-    ConsumeStatus,
-    Cursor,
-    DeadLetter,
-    Following,
-    Parked,
-)
+from portico.domains.consumers import share as shares
+from portico.domains.consumers import store
+from portico.domains.consumers.faces import Batching, Choosy
+from portico.domains.consumers.model import ConnectionHung, ConsumeStatus, Following, Place
+from portico.domains.consumers.share import Ahead, Attempt, AttemptMany, Share, Tally
 from portico.domains.events import public as events
 from portico.domains.events.model import Consumer, Event
 from portico.domains.tenancy import public as tenancy
-from portico.kernel import ids
-from portico.kernel.ids import DeadLetterId, OrgId
-from portico.kernel.scope import OrgScope
-from portico.platform.db import Tx
+from portico.kernel.ids import EventId, OrgId
 from portico.platform.deps import Deps
 from portico.platform.telemetry import logger
 
-SHARE = 100
 ROUNDS = 20
+ORGS_AT_ONCE = 50
+# How long a consumer that hung or broke in an org is left alone there, so that it holds up no other.
+REST = timedelta(minutes=1)
+# So many broken shares are the database's fault rather than theirs.
+MOST_BROKEN = 10
+_TRIES_OF_A_HUNG_SHARE = 3
 _log = logger("portico.consumers")
-_FIELDS = {"consumer": str, "dead_letters": int, "most": int}
-FILLING = events.declare(
-    "consumer.dead_letters_filling.v1",
-    "The org's dead letters near the number that is kept.",
-    about="consumer",
-    category="system",
-    fields=_FIELDS,
-)
-FULL = events.declare(
-    "consumer.dead_letters_full.v1",
-    "No more dead letters fit; from now on the oldest leaves for each new one.",
-    about="consumer",
-    category="system",
-    fields=_FIELDS,
-)
 
-# Lets one consumer have one event; what went wrong, in words, or None. A failure leaves nothing of it in the transaction.
-Attempt = Callable[[Consumer, Tx, OrgScope, Event], Awaitable[str | None]]
 Wants = Callable[[Consumer, Event], bool]
+Choose = Callable[[Consumer, Choosy, Sequence[Event], Deps], Awaitable[Collection[EventId]]]
+Guard = Callable[[Place, Awaitable[bool]], Awaitable[bool | Exception]]
 
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """How a consumer is asked; the driver knows what to do when one breaks."""
+    """How a consumer is asked; the driver knows what to do when one breaks.
+
+    guard   answers with the error of a share that broke; without it, the first to break ends the run
+    """
 
     wants: Wants
     attempt: Attempt
-
-
-@dataclass(slots=True)
-class Tally:
-    consumed: int = 0
-    parked: int = 0
-    died: int = 0
+    attempt_many: AttemptMany | None = None
+    choose: Choose | None = None
+    guard: Guard | None = None
 
 
 async def consume(following: Following, hands: Hands, deps: Deps) -> ConsumeStatus:
     """Bring every consumer on in every org, one share of each at a time; idempotent, safe in several processes at once."""
     await _give_birth(following, deps)
-    tally, stuck = Tally(), set[tuple[str, OrgId]]()
-    for _ in range(ROUNDS):
-        pairs = [pair for pair in await _behind(following, deps) if (pair[0].name, pair[1]) not in stuck]
-        if not pairs:
-            break
-        for consumer, org_id in pairs:
-            if not await _Share(consumer, org_id, hands, deps, tally).work():
-                stuck.add((consumer.name, org_id))
-    else:
-        deps.bus.nudge("events")
-    return ConsumeStatus(tally.consumed, tally.parked, tally.died)
+    run = _Run(following, hands, deps)
+    await run.run()
+    tally = run.tally
+    return ConsumeStatus(tally.consumed, tally.parked, tally.died, len(following.resting))
 
 
 async def _give_birth(following: Following, deps: Deps) -> None:
@@ -98,172 +72,166 @@ async def _give_birth(following: Following, deps: Deps) -> None:
     following.born = True
 
 
-async def _behind(following: Following, deps: Deps) -> list[tuple[Consumer, OrgId]]:
-    """Who has something to do where; org by org, so that no org's consumers wait for all of another's."""
-    platform = tenancy.platform_scope()
-    async with deps.read() as tx:
-        positions = await events.log_positions(tx, platform)
-        cursors = await store.all_cursors(tx, platform)
-        due = await store.due_orgs(tx, platform, deps.clock.now())
-    pairs = []
-    for org_id, (newest, _) in positions.items():
-        for consumer in following.consumers:
-            cursor = cursors.get((consumer.name, org_id))
-            if cursor is None or cursor.seq < newest or (consumer.name, org_id) in due:
-                pairs.append((consumer, org_id))
-    return pairs
-
-
 @dataclass(slots=True)
-class _Share:
-    """One consumer's share of work in one org: first what is due again, then what is new."""
+class _Run:
+    """`stuck` are the places where nothing can be done before the next run."""
 
-    consumer: Consumer
-    org_id: OrgId
+    following: Following
     hands: Hands
     deps: Deps
-    tally: Tally
-    left: int = field(default_factory=lambda: SHARE)
+    tally: Tally = field(default_factory=Tally)
+    stuck: set[tuple[str, OrgId]] = field(default_factory=set)
+    broken: int = 0
 
-    async def work(self) -> bool:
-        """Whether there was anything it could do."""
-        platform, now = tenancy.platform_scope(), self.deps.clock.now()
-        async with self.deps.uow() as tx:
-            cursor = await self._cursor(tx, now)
-            if cursor is None:
-                return False
-            await events.hold_log(tx, tenancy.open_system_scope(self.org_id))
-            before = self.left
-            if await store.count_parked(tx, platform, self.consumer.name, self.org_id):
-                await self._try_again(tx, now)
-            moved = await self._go_on(tx, cursor, now)
-        return moved or self.left < before
-
-    async def _cursor(self, tx: Tx, now: datetime) -> Cursor | None:
-        """Held until the end of the share; None while another process has it."""
-        platform, name = tenancy.platform_scope(), self.consumer.name
-        cursor = await store.lock_cursor(tx, platform, name, self.org_id)
-        if cursor is None:
-            await store.insert_cursors(tx, platform, name, {self.org_id: 0}, now)
-            cursor = await store.lock_cursor(tx, platform, name, self.org_id)
-        return cursor
-
-    # --- what is due again --------------------------------------------------------------------------------------------
-
-    async def _try_again(self, tx: Tx, now: datetime) -> None:
-        platform = tenancy.platform_scope()
-        heads = await store.due_heads(tx, platform, self.consumer.name, self.org_id, now, self.left)
-        recorded = await self._recorded(tx, heads)
-        for head in heads:
-            if self.left <= 0:
+    async def run(self) -> None:
+        now = self.deps.clock.now()
+        self.following.resting = {pair: until for pair, until in self.following.resting.items() if until > now}
+        for _ in range(ROUNDS):
+            by_org = [list(places) for _, places in groupby(await self._behind(), key=lambda place: place.org_id)]
+            if not by_org:
                 return
-            if not await self._settled(tx, head, recorded.get(head.seq), now) or not head.subject:
-                continue
-            await self._follow_up(tx, head, now)
+            for start in range(0, len(by_org), ORGS_AT_ONCE):
+                await self._bring_on([place for places in by_org[start : start + ORGS_AT_ONCE] for place in places])
+        self.deps.bus.nudge("events")
 
-    async def _follow_up(self, tx: Tx, head: Parked, now: datetime) -> None:
-        """The head is through: those behind it go one after the other, until one fails."""
-        behind = await store.those_behind(tx, tenancy.platform_scope(), head, self.left + 1)
-        recorded = await self._recorded(tx, behind)
-        for parked in behind:
-            if self.left <= 0:
-                break
-            if parked.next_at is not None and parked.next_at > now:
-                return
-            if not await self._settled(tx, parked, recorded.get(parked.seq), now):
-                return
-        if behind:
-            await store.release_heads(tx, tenancy.platform_scope(), self.consumer.name, self.org_id, now)
+    # --- who has something to do ------------------------------------------------------------------------------------
 
-    async def _settled(self, tx: Tx, parked: Parked, event: Event | None, now: datetime) -> bool:
-        """Whether it no longer holds up its subject: consumed, dead, or gone from the log."""
-        self.left -= 1
-        platform = tenancy.platform_scope()
-        if event is None:
-            _log.warning("parked event lost to retention", consumer=parked.consumer, seq=parked.seq)
-            await store.unpark(tx, platform, parked)
-            return True
-        error = await self._attempt(tx, event if parked.payload is None else replace(event, payload=parked.payload))
-        if error is None:
-            await store.unpark(tx, platform, parked)
-            return True
-        failed = parked.failed(error, now)
-        if failed.next_at is not None:
-            await store.repark(tx, platform, failed)
-            return False
-        await store.unpark(tx, platform, parked)
-        await self._bury(tx, failed, event, now)
-        return True
+    async def _behind(self) -> list[Place]:
+        """Org by org, so that no org's consumers wait for all of another's. Orgs without news cost nothing each."""
+        platform, following = tenancy.platform_scope(), self.following
+        async with self.deps.read() as tx:
+            due = {pair for pair in await store.due_orgs(tx, platform, self.deps.clock.now()) if self._is_free(pair)}
+            extent = await events.log_extent(tx, platform)
+            if extent == following.quiet_at and not due:
+                return []
+            with_due = {org_id for _, org_id in due}
+            positions = {
+                org_id: position
+                for org_id, position in (await events.log_positions(tx, platform)).items()
+                if org_id in with_due or following.caught_up.get(org_id) != position[0]
+            }
+            cursors = await store.cursors_in(tx, platform, list(positions))
+        unread, places, born = False, list[Place](), dict[str, list[OrgId]]()
+        for org_id, (newest, floor) in positions.items():
+            behind = False
+            for consumer in following.consumers:
+                pair = consumer.name, org_id
+                seq = cursors.get(pair)
+                if seq is None:
+                    born.setdefault(consumer.name, []).append(org_id)
+                    seq = 0
+                behind |= seq < newest
+                if (seq < newest or pair in due) and self._is_free(pair):
+                    places.append(Place(consumer, org_id, seq, newest, floor, pair in due))
+            if not behind:
+                following.caught_up[org_id] = newest
+            unread |= behind
+        if not unread:
+            following.quiet_at = extent
+        await self._begin(born)
+        return places
 
-    async def _recorded(self, tx: Tx, parked: list[Parked]) -> dict[int, Event]:
-        kept = {each.seq: each.event for each in parked if each.event is not None}
-        asked = [each.seq for each in parked if each.event is None]
-        found = await events.events_at(tx, tenancy.platform_scope(), self.org_id, asked) if asked else {}
-        return {**found, **kept}
-
-    # --- what is new --------------------------------------------------------------------------------------------------
-
-    async def _go_on(self, tx: Tx, cursor: Cursor, now: datetime) -> bool:
-        """Read on from the cursor; stops where an event would have to be parked and no room is left for it."""
-        platform = tenancy.platform_scope()
-        batch = await events.events_of(tx, platform, self.org_id, cursor.seq, max(self.left, 0))
-        if not batch:
-            return False
-        if batch[0].seq > cursor.seq + 1:
-            _log.warning("events lost to retention", consumer=self.consumer.name, after=cursor.seq, seq=batch[0].seq)
-        waiting = await store.count_parked(tx, platform, self.consumer.name, self.org_id)
-        blocked = await store.parked_subjects(tx, platform, self.consumer.name, self.org_id) if waiting else set()
-        room, seq = MAX_PARKED - waiting, cursor.seq
-        for event in batch:
-            parked = await self._taken(tx, event, event.subject in blocked, now)
-            if parked is not None:
-                if room <= 0:
-                    break
-                room -= 1
-                blocked |= {event.subject} - {""}
-                await store.park(tx, platform, [parked])
-            seq = event.seq
-            self.left -= 1
-        if seq > cursor.seq:
-            await store.move_cursor(tx, platform, cursor, seq, now)
-        return seq > cursor.seq
-
-    async def _taken(self, tx: Tx, event: Event, waits: bool, now: datetime) -> Parked | None:
-        """None when the event is done with; else what is to be parked."""
-        if not self.hands.wants(self.consumer, event):
-            return None
-        parked = Parked.of(self.consumer.name, event)
-        if waits:
-            return parked
-        error = await self._attempt(tx, event)
-        if error is None:
-            return None
-        self.tally.parked += 1
-        return parked.failed(error, now)
-
-    async def _attempt(self, tx: Tx, event: Event) -> str | None:
-        scope = tenancy.open_system_scope(self.org_id, event.scope)
-        error = await self.hands.attempt(self.consumer, tx, scope, event)
-        self.tally.consumed += error is None
-        return error
-
-    # --- what died ----------------------------------------------------------------------------------------------------
-
-    async def _bury(self, tx: Tx, failed: Parked, event: Event, now: datetime) -> None:
-        platform = tenancy.platform_scope()
-        letter_id = failed.dead_letter_id or ids.new(DeadLetterId)
-        first = failed.first_failed_at or now
-        letter = DeadLetter(
-            letter_id, failed.consumer, event, failed.payload, failed.error, failed.attempts, first, now
+    def _is_free(self, pair: tuple[str, OrgId]) -> bool:
+        return (
+            pair not in self.stuck and pair not in self.following.resting and self.following.named(pair[0]) is not None
         )
-        await letter_store.insert_letter(tx, platform, letter)
-        self.tally.died += 1
-        dead = await letter_store.count_letters(tx, platform, self.org_id)
-        if dead > MAX_DEAD_LETTERS:
-            for consumer in await letter_store.drop_oldest(tx, platform, self.org_id, dead - MAX_DEAD_LETTERS):
-                await store.count_dropped(tx, platform, consumer, self.org_id, 1)
-            _log.warning("dead letters dropped", org_id=self.org_id, most=MAX_DEAD_LETTERS)
-        if dead in {WARN_DEAD_LETTERS, MAX_DEAD_LETTERS}:
-            kind = FILLING if dead == WARN_DEAD_LETTERS else FULL
-            payload = {"consumer": failed.consumer, "dead_letters": dead, "most": MAX_DEAD_LETTERS}
-            await events.record(tx, tenancy.open_system_scope(self.org_id, event.scope), kind=kind, payload=payload)
+
+    async def _begin(self, born: dict[str, list[OrgId]]) -> None:
+        if not born:
+            return
+        async with self.deps.uow() as tx:
+            for name, org_ids in sorted(born.items()):
+                at = self.deps.clock.now()
+                await store.insert_cursors(tx, tenancy.platform_scope(), name, dict.fromkeys(org_ids, 0), at)
+
+    # --- some orgs ----------------------------------------------------------------------------------------------------
+
+    async def _bring_on(self, places: Sequence[Place]) -> None:
+        """Cursors pass over what their consumer does not want all together; the rest is a share each."""
+        ahead = await self._look_ahead(places)
+        passing: list[tuple[Place, int]] = []
+        for place in places:
+            mine = ahead[place.pair]
+            if not mine.wanted and not place.due:
+                # Nothing where there should be something: retention has taken it.
+                last = mine.found[-1].seq if mine.found else min(place.newest, place.begin + shares.SHARE)
+                passing.append((place, last))
+                if place.begin > place.seq:
+                    _log.warning("events lost to retention", consumer=place.consumer.name, after=place.seq)
+        if passing:
+            await self._pass_over(passing)
+        for place in places:
+            if ahead[place.pair].wanted or place.due:
+                await self._work(place, ahead[place.pair])
+
+    async def _look_ahead(self, places: Sequence[Place]) -> dict[tuple[str, OrgId], Ahead]:
+        platform = tenancy.platform_scope()
+        read: dict[tuple[OrgId, int], list[Event]] = {}
+        async with self.deps.read() as tx:
+            for org_id, begin in {(place.org_id, place.begin) for place in places}:
+                read[org_id, begin] = await events.events_of(tx, platform, org_id, begin, shares.SHARE)
+        ahead: dict[tuple[str, OrgId], Ahead] = {}
+        for consumer in self.following.consumers:
+            mine = [place for place in places if place.consumer is consumer]
+            wanted = {
+                place.pair: [each for each in read[place.org_id, place.begin] if self.hands.wants(consumer, each)]
+                for place in mine
+            }
+            chosen = await self._chosen(consumer, [each for some in wanted.values() for each in some])
+            for place in mine:
+                found = read[place.org_id, place.begin]
+                seqs = (each.seq for each in wanted[place.pair] if chosen is None or each.id in chosen)
+                ahead[place.pair] = Ahead(found, frozenset(seqs))
+        return ahead
+
+    async def _chosen(self, consumer: Consumer, found: list[Event]) -> Collection[EventId] | None:
+        """None: all of them."""
+        if not found or self.hands.choose is None or not isinstance(consumer, Choosy):
+            return None
+        return await self.hands.choose(consumer, consumer, found, self.deps)
+
+    async def _pass_over(self, passing: Sequence[tuple[Place, int]]) -> None:
+        moves = {place.pair: (place.seq, last) for place, last in passing}
+        async with self.deps.uow() as tx:
+            moved = await store.pass_over(tx, tenancy.platform_scope(), moves, self.deps.clock.now())
+        self.stuck |= moves.keys() - moved
+
+    # --- one share ----------------------------------------------------------------------------------------------------
+
+    async def _work(self, place: Place, ahead: Ahead) -> None:
+        work = self._share(place, ahead)
+        done = await (work if self.hands.guard is None else self.hands.guard(place, work))
+        if isinstance(done, Exception):
+            self.broken += 1
+            if self.broken >= MOST_BROKEN:
+                raise done
+            self._rest(place)
+        elif not done:
+            self.stuck.add(place.pair)
+
+    async def _share(self, place: Place, ahead: Ahead) -> bool:
+        """A consumer stopped within a statement has lost the transaction: once more, without what it hung on."""
+        failed: dict[int, str] = {}
+        many = self.hands.attempt_many if isinstance(place.consumer, Batching) else None
+        for _ in range(_TRIES_OF_A_HUNG_SHARE - 1):
+            share = self._made(place, ahead, many, failed)
+            try:
+                return await self._worked(share)
+            except ConnectionHung as hung:
+                many = None
+                if hung.seq is not None:
+                    failed[hung.seq] = hung.words
+        return await self._worked(self._made(place, ahead, many, failed))
+
+    def _made(self, place: Place, ahead: Ahead, many: AttemptMany | None, failed: dict[int, str]) -> Share:
+        hands = self.hands
+        return Share(place, ahead, hands.wants, hands.attempt, many, self.deps, self.tally, failed)
+
+    async def _worked(self, share: Share) -> bool:
+        done = await share.work()
+        if share.hung:
+            self._rest(share.place)
+        return done
+
+    def _rest(self, place: Place) -> None:
+        self.following.resting[place.pair] = self.deps.clock.now() + REST

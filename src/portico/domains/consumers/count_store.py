@@ -15,11 +15,17 @@ _ROWS_AT_ONCE = 500
 Counts = dict[tuple[int, str], int]
 
 
-async def add_one(tx: Tx, scope: OrgScope, day: int, kind: str) -> None:
+async def add(tx: Tx, scope: OrgScope, counts: Mapping[tuple[int, str], int]) -> None:
     into = sqlite.insert(event_counts) if tx.engine == "sqlite" else postgresql.insert(event_counts)
-    row = into.values(org_id=scope.org_id, scope=scope.scope, day=day, kind=kind, happened=1)
+    rows = [
+        {"org_id": scope.org_id, "scope": scope.scope, "day": day, "kind": kind, "happened": happened}
+        for (day, kind), happened in sorted(counts.items())
+    ]
     keys = ["org_id", "scope", "day", "kind"]
-    await tx.execute(row.on_conflict_do_update(index_elements=keys, set_={"happened": event_counts.c.happened + 1}))
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        added = into.values(rows[start : start + _ROWS_AT_ONCE])
+        more = {"happened": event_counts.c.happened + added.excluded.happened}
+        await tx.execute(added.on_conflict_do_update(index_elements=keys, set_=more))
 
 
 async def counts_from(tx: Tx, scope: OrgScope, first_day: int, last_day: int | None = None) -> Counts:

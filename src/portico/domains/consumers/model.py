@@ -31,6 +31,49 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where one consumer stands in one org.
+
+    seq      its cursor
+    newest   the last position of the org's log
+    floor    the newest position that retention removed
+    due      whether something parked may be tried again
+    """
+
+    consumer: Consumer
+    org_id: OrgId
+    seq: int
+    newest: int
+    floor: int
+    due: bool
+
+    @property
+    def pair(self) -> tuple[str, OrgId]:
+        return self.consumer.name, self.org_id
+
+    @property
+    def begin(self) -> int:
+        """What comes after this is in the log."""
+        return max(self.seq, self.floor)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an event was not consumed. `hung` says that the consumer was stopped because it took too long."""
+
+    words: str
+    hung: bool = False
+
+
+class ConnectionHung(Exception):
+    """A consumer was stopped in the middle of a statement, and its transaction is lost; `seq` is None for several events."""
+
+    def __init__(self, seq: int | None, words: str) -> None:
+        super().__init__(words)
+        self.seq, self.words = seq, words
+
+
+@dataclass(frozen=True, slots=True)
 class Parked:
     """An event that waits for one consumer.
 
@@ -106,24 +149,36 @@ class Reading(NamedTuple):
 
 @dataclass(slots=True)
 class Following:
-    """The consumers of this process, and how they stood when it last looked."""
+    """The consumers of this process, and how they stood when it last looked.
+
+    caught_up   how far the log of each org went when every consumer had read it; cursors never move back
+    quiet_at    the extent of all logs when every consumer had read all of them: while it is the same, there is nothing to do
+    resting     consumers that hung or broke in an org, and until when they are left alone there
+    """
 
     consumers: tuple[Consumer, ...] = ()
     readings: dict[str, Reading] = field(default_factory=dict)
     born: bool = False
     read_at: datetime | None = None
+    caught_up: dict[OrgId, int] = field(default_factory=dict)
+    quiet_at: tuple[int, int] | None = None
+    resting: dict[tuple[str, OrgId], datetime] = field(default_factory=dict)
 
     def named(self, name: str) -> Consumer | None:
         return next((each for each in self.consumers if each.name == name), None)
 
 
 class ConsumeStatus(NamedTuple):
+    """`resting` counts the places in which a consumer hung or broke and is left alone for a while."""
+
     consumed: int
     parked: int
     died: int
+    resting: int = 0
 
     def __str__(self) -> str:
-        return f"{self.consumed} consumed, {self.parked} parked, {self.died} died"
+        told = f"{self.consumed} consumed, {self.parked} parked, {self.died} died"
+        return f"{told}, {self.resting} resting" if self.resting else told
 
 
 class Hit(NamedTuple):

@@ -1,6 +1,7 @@
 """What is derived from the log alone and can be made again from it: here, how many events of each kind a day had."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import Literal, Protocol, runtime_checkable
@@ -34,7 +35,12 @@ class EventCounts:
         return True
 
     async def consume(self, tx: Tx, scope: OrgScope, event: Event) -> None:
-        await count_store.add_one(tx, scope, number_of(event.at.astimezone(UTC).date()), event.kind)
+        await self.consume_many(tx, scope, [event])
+
+    async def consume_many(self, tx: Tx, scope: OrgScope, found: Sequence[Event]) -> None:
+        await count_store.add(
+            tx, scope, Counter((number_of(event.at.astimezone(UTC).date()), event.kind) for event in found)
+        )
 
     async def rebuild(self, tx: Tx, scope: OrgScope, through: int) -> int:
         first_whole_day, counted = await events.counts_by_day(tx, scope, through)

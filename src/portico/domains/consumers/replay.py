@@ -38,8 +38,8 @@ async def replay_events(scope: OrgScope, ask: ReplayAsk, following: Following, d
         return Replay(True, len(found), tuple(Hit(each.name, len(_wanted(each, found))) for each in hit), 0)
     (consumer,) = hit
     async with deps.uow() as tx:
-        cursor = await _locked(tx, scope, consumer, deps)
         await events.hold_log(tx, scope)
+        cursor = await _locked(tx, scope, consumer, deps)
         found = await _found(tx, scope, ask.wanted)
         wanted = _wanted(consumer, found)
         # What lies before the cursor comes again; what lies behind it is still to come anyway.
@@ -108,8 +108,8 @@ async def _rebuild(scope: OrgScope, ask: ReplayAsk, following: Following, deps: 
     if projection is None or not isinstance(projection, Projection):
         raise InvalidInput("projection", f"there is no projection {ask.projection!r}; GET /event-consumers lists them")
     async with deps.uow() as tx:
-        cursor = await _locked(tx, scope, projection, deps)
         await events.hold_log(tx, scope)
+        cursor = await _locked(tx, scope, projection, deps)
         total, _ = await events.count_since(tx, scope, 0)
         beyond, _ = await events.count_since(tx, scope, cursor.seq)
         attempt = await tx.connection.begin_nested()

@@ -49,8 +49,9 @@ async def take_readings(following: Following, deps: Deps) -> None:
     if following.read_at is not None and now - following.read_at < READ_EVERY:
         return
     async with deps.read() as tx:
-        positions = await events.log_positions(tx, platform)
-        cursors = await store.all_cursors(tx, platform)
+        everything_read = await events.log_extent(tx, platform) == following.quiet_at
+        positions = {} if everything_read else await events.log_positions(tx, platform)
+        cursors = {} if everything_read else await store.all_cursors(tx, platform)
         waiting = await store.parked_by_consumer(tx, platform)
         dead = await letter_store.letters_by_consumer(tx, platform)
         for consumer in following.consumers:

@@ -1,10 +1,10 @@
 """SQL of cursors and parked events; dead letters are in letter_store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, null, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portico.domains.consumers.model import Cursor, Parked, packed, unpacked
@@ -16,6 +16,7 @@ from portico.platform.db import Tx
 # Where a consumer's birth is kept; no org has this id.
 NO_ORG = OrgId("")
 _ROWS_AT_ONCE = 200
+_ORGS_ASKED_AT_ONCE = 1000
 
 # --- cursors ----------------------------------------------------------------------------------------------------------
 
@@ -25,6 +26,18 @@ async def all_cursors(tx: Tx, scope: PlatformScope) -> dict[tuple[str, OrgId], C
         (row.consumer, OrgId(row.org_id)): _cursor(row)
         for row in await tx.execute(select(event_cursors).where(event_cursors.c.org_id != NO_ORG))
     }
+
+
+async def cursors_in(tx: Tx, scope: PlatformScope, org_ids: Sequence[OrgId]) -> dict[tuple[str, OrgId], int]:
+    """The positions of every consumer in some orgs."""
+    found: dict[tuple[str, OrgId], int] = {}
+    columns = event_cursors.c.consumer, event_cursors.c.org_id, event_cursors.c.seq
+    for start in range(0, len(org_ids), _ORGS_ASKED_AT_ONCE):
+        some = event_cursors.c.org_id.in_(org_ids[start : start + _ORGS_ASKED_AT_ONCE])
+        found |= {
+            (row.consumer, OrgId(row.org_id)): int(row.seq) for row in await tx.execute(select(*columns).where(some))
+        }
+    return found
 
 
 async def cursors_of(tx: Tx, scope: OrgScope) -> dict[str, Cursor]:
@@ -66,6 +79,26 @@ async def move_cursor(tx: Tx, scope: PlatformScope, cursor: Cursor, seq: int, at
     await tx.execute(update(event_cursors).where(*mine).values(seq=seq, updated_at=at))
 
 
+async def pass_over(
+    tx: Tx, scope: PlatformScope, moves: Mapping[tuple[str, OrgId], tuple[int, int]], at: datetime
+) -> set[tuple[str, OrgId]]:
+    """Move cursors from where they were seen to where they are to be, in one go; returns those that nobody else holds."""
+    both = event_cursors.c.consumer, event_cursors.c.org_id
+    query = select(*both, event_cursors.c.seq).where(tuple_(*both).in_(list(moves)))
+    if tx.engine == "postgresql":
+        query = query.with_for_update(skip_locked=True)
+    held = {(row.consumer, OrgId(row.org_id)): int(row.seq) for row in await tx.execute(query)}
+    rows = [
+        {"its_consumer": pair[0], "its_org": pair[1], "to": moves[pair][1]}
+        for pair, seq in held.items()
+        if seq == moves[pair][0]
+    ]
+    if rows:
+        mine = event_cursors.c.consumer == bindparam("its_consumer"), event_cursors.c.org_id == bindparam("its_org")
+        await tx.execute(update(event_cursors).where(*mine).values(seq=bindparam("to"), updated_at=at), rows)
+    return set(held)
+
+
 async def count_dropped(tx: Tx, scope: PlatformScope, consumer: str, org_id: OrgId, dropped: int) -> None:
     mine = event_cursors.c.consumer == consumer, event_cursors.c.org_id == org_id
     await tx.execute(update(event_cursors).where(*mine).values(dropped=event_cursors.c.dropped + dropped))
@@ -103,15 +136,17 @@ async def count_parked(tx: Tx, scope: PlatformScope | OrgScope, consumer: str, o
     return int((await tx.execute(query)).scalar_one())
 
 
-async def parked_subjects(tx: Tx, scope: PlatformScope, consumer: str, org_id: OrgId) -> set[str]:
-    """Subjects whose later events have to wait."""
-    query = select(parked_events.c.subject).distinct().where(_waits_for(consumer, org_id))
-    return {row.subject for row in await tx.execute(query.where(parked_events.c.subject != ""))}
+async def parked_by_subject(tx: Tx, scope: PlatformScope, consumer: str, org_id: OrgId) -> dict[str, int]:
+    """How many wait, by subject; the later events of these, but of "", have to wait too."""
+    query = select(parked_events.c.subject, func.count().label("waiting")).where(_waits_for(consumer, org_id))
+    return {row.subject: int(row.waiting) for row in await tx.execute(query.group_by(parked_events.c.subject))}
 
 
 async def due_orgs(tx: Tx, scope: PlatformScope, now: datetime) -> set[tuple[str, OrgId]]:
-    query = select(parked_events.c.consumer, parked_events.c.org_id).distinct().where(parked_events.c.next_at <= now)
-    return {(row.consumer, OrgId(row.org_id)) for row in await tx.execute(query)}
+    """Where something may be tried now."""
+    query = select(parked_events.c.consumer, parked_events.c.org_id).distinct()
+    due = query.where(parked_events.c.next_at <= now, _first_of_its_subject())
+    return {(row.consumer, OrgId(row.org_id)) for row in await tx.execute(due)}
 
 
 async def due_heads(

@@ -92,6 +92,11 @@ async def log_positions(tx: Tx, scope: PlatformScope) -> dict[OrgId, tuple[int, 
     return await store.all_positions(tx, scope)
 
 
+async def log_extent(tx: Tx, scope: PlatformScope) -> tuple[int, int]:
+    """How many logs there are, and how many events they ever had together: the same as before when nothing was recorded."""
+    return await store.extent(tx, scope)
+
+
 async def events_of(tx: Tx, scope: PlatformScope, org_id: OrgId, after: int, limit: int) -> list[Event]:
     """An org's events after a position, oldest first, whatever their scope."""
     return await store.org_events_after(tx, scope, org_id, after, limit)

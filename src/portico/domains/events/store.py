@@ -115,6 +115,12 @@ async def all_positions(tx: Tx, scope: PlatformScope) -> dict[OrgId, tuple[int, 
     return {OrgId(row.org_id): (int(row.seq), int(row.floor)) for row in await tx.execute(select(org_sequences))}
 
 
+async def extent(tx: Tx, scope: PlatformScope) -> tuple[int, int]:
+    total = func.coalesce(func.sum(org_sequences.c.seq), 0).label("total")
+    row = (await tx.execute(select(func.count().label("logs"), total).select_from(org_sequences))).one()
+    return int(row.logs), int(row.total)
+
+
 async def org_events_after(tx: Tx, scope: PlatformScope, org_id: OrgId, seq: int, limit: int) -> list[Event]:
     query = select(events).where(events.c.org_id == org_id, events.c.seq > seq).order_by(events.c.seq).limit(limit)
     return [_event(row) for row in await tx.execute(query)]

@@ -1,6 +1,6 @@
 """SQL of endpoints; their queues are in queue_store, the log of deliveries in delivery_store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from portico.domains.webhooks.tables import webhook_deliveries as deliveries
 from portico.domains.webhooks.tables import webhooks
 from portico.kernel.ids import OrgId, WebhookId
 from portico.kernel.paging import Page, PageAsk, make_page
-from portico.kernel.scope import OrgScope, ScopeName
+from portico.kernel.scope import OrgScope, PlatformScope, ScopeName
 from portico.platform.db import Tx
 
 # A removed endpoint's row stays, unseen and without its secrets, until the purge has carried its deliveries off.

@@ -1884,7 +1884,7 @@ export interface components {
             principal: components["schemas"]["Caller"];
             service: components["schemas"]["CalledService"];
             /** @enum {string} */
-            dialect: "openai" | "http";
+            dialect: "openai" | "http" | "mcp";
             method: string;
             path: string;
             model: string | null;
@@ -1917,7 +1917,7 @@ export interface components {
             principal: components["schemas"]["Caller"];
             service: components["schemas"]["CalledService"];
             /** @enum {string} */
-            dialect: "openai" | "http";
+            dialect: "openai" | "http" | "mcp";
             method: string;
             path: string;
             model: string | null;
@@ -1961,7 +1961,7 @@ export interface components {
         CalledService: {
             name: string;
             /** @enum {string} */
-            kind: "http" | "model" | "builtin";
+            kind: "http" | "model" | "tools" | "builtin";
             version: string | null;
             endpoint: string | null;
             canary: boolean;
@@ -2819,7 +2819,7 @@ export interface components {
             id: string;
             name: string;
             /** @enum {string} */
-            kind: "http" | "model" | "builtin";
+            kind: "http" | "model" | "tools" | "builtin";
             description: string;
             layer: string | null;
             tags: string[];
@@ -2868,7 +2868,7 @@ export interface components {
             methods?: components["schemas"]["MethodAsk"][];
             name: string;
             /** @enum {string} */
-            kind: "http" | "model";
+            kind: "http" | "model" | "tools";
             scope?: string | null;
             url: string;
         };
@@ -4250,7 +4250,7 @@ export interface operations {
         parameters: {
             query?: {
                 q?: string | null;
-                kind?: ("http" | "model" | "builtin") | null;
+                kind?: ("http" | "model" | "tools" | "builtin") | null;
                 status?: ("healthy" | "degraded" | "unhealthy" | "unknown") | null;
                 layer?: string | null;
                 tag?: string | null;
@@ -4323,7 +4323,7 @@ export interface operations {
                 q: string;
                 threshold?: number;
                 max_results?: number;
-                kind?: ("http" | "model" | "builtin") | null;
+                kind?: ("http" | "model" | "tools" | "builtin") | null;
                 layer?: string | null;
                 status?: ("healthy" | "degraded" | "unhealthy" | "unknown") | null;
                 tag?: string | null;

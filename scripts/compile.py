@@ -47,6 +47,7 @@ MODULES = (
     "portico.gateway.settle",
     "portico.gateway.stats",
     "portico.gateway.tools",
+    "portico.gateway.translated",
     "portico.gateway.view",
     "portico.gateway.wire.exchange",
     "portico.gateway.wire.head",

@@ -10,7 +10,8 @@ from hypothesis import strategies as some
 
 from portico.gateway.dialects.anthropic import MessagesTranslation
 from portico.gateway.dialects.openai import AnswerMeter, StreamMeter
-from portico.gateway.dialects.translate_chat import MOST_EVENT_BYTES, AnswerUntranslatable, EventLines
+from portico.gateway.dialects.translate_chat import AnswerUntranslatable
+from portico.gateway.dialects.translate_stream import MOST_EVENT_BYTES, EventLines
 
 decode = msgspec.json.decode
 encode = msgspec.json.encode

@@ -35,7 +35,7 @@ def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
 
 
 def find_service(gate: Gate, who: Who, raw: RawCall) -> ServiceView:
-    if raw.dialect == "openai":
+    if raw.is_model:
         service, kind = gate.view.find_model(who.org_id, who.scope, raw.name), "model"
     else:
         service, kind = gate.view.find_service(who.org_id, who.scope, raw.name), "service"

@@ -31,7 +31,7 @@ class AnswerCache:
         raw = admitted.known.raw
         if admitted.service.entry.cache_ttl_s <= 0 or raw.streamed or self._most_bytes <= 0:
             return None
-        if raw.head.method != b"GET" and raw.dialect != "openai":
+        if raw.head.method != b"GET" and not raw.is_model:
             return None
         if raw.body is None and raw.head.has_body:
             return None
@@ -46,10 +46,12 @@ class AnswerCache:
             admitted.service.entry.id.encode(),
             head.lowered.get(b"x-portico-version", b""),
             head.method,
+            # The same question in another dialect has another answer.
+            raw.dialect.encode(),
             raw.upstream_path,
             head.lowered.get(b"accept", b""),
             head.lowered.get(b"accept-language", b""),
-            head.lowered.get(b"accept-encoding", b"") if raw.dialect != "openai" else b"",
+            head.lowered.get(b"accept-encoding", b"") if not raw.is_model else b"",
             raw.body or b"",
         )
         return hashlib.sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()

@@ -13,7 +13,7 @@ from portico.gateway.wire.head import Head
 if TYPE_CHECKING:
     from portico.domains.limits.rate import RateBucket
 
-DialectName = Literal["openai", "http", "mcp"]
+DialectName = Literal["openai", "anthropic", "responses", "http", "mcp"]
 
 
 class Usage:
@@ -43,6 +43,7 @@ class RawCall:
     """A call as its dialect read it. Only fields that are acted upon are typed; the body travels verbatim.
 
     name        the service, or for model calls the model, that is asked for
+    is_model    whether it goes to a model service, in whichever dialect it came
     operation   what the dialect calls it, when that says more than the HTTP method
     body        the whole body; None while it is passed on as a stream
     output_max  most output tokens the caller allows, None when the call does not say
@@ -61,6 +62,7 @@ class RawCall:
         "dialect",
         "head",
         "id",
+        "is_model",
         "model",
         "name",
         "operation",
@@ -87,6 +89,7 @@ class RawCall:
         self.correlation_id = brought_correlation or own_correlation(call_id)
         self.trace_id = traceparent[3:35].decode()
         self.began_ns, self.began_us = 0, began_us
+        self.is_model = dialect == "openai"
         self.name, self.upstream_path = "", b"/"
         self.body: bytes | None = None
         self.model: str | None = None

@@ -13,6 +13,7 @@ from portico.gateway.models import ModelsCall
 from portico.gateway.pipeline import GovernedCall
 from portico.gateway.refusals import Coded, MalformedRequest, RouteNotFound, envelope
 from portico.gateway.tools import ToolsCall
+from portico.gateway.translated import TranslatedCall, is_translated
 from portico.gateway.wire.exchange import Exchange, Handler
 from portico.gateway.wire.head import Head, status_line
 from portico.gateway.wire.server import Connection, WireLimits
@@ -112,6 +113,8 @@ class GatewayDoor:
         if head.path.startswith(openai.MODELS) and head.method == b"GET":
             return ModelsCall(self.gate, raw)
         if head.path not in {openai.CHAT, openai.EMBEDDINGS}:
+            if is_translated(head.path):
+                return TranslatedCall(self.gate, raw)
             raise RouteNotFound("This path of the OpenAI dialect is not served; see /docs for those that are.")
         if head.method != b"POST":
             raise Coded("METHOD_NOT_ALLOWED", "This path takes POST.")

@@ -276,7 +276,7 @@ class Forward(Sender):
             and not self._fresh
             and not error.any_bytes
             and not isinstance(error, UpstreamTimedOut)
-            and self._may_repeat(answered=self.routed.admitted.known.raw.dialect == "openai")
+            and self._may_repeat(answered=self.routed.admitted.known.raw.is_model)
         )
 
     def _may_repeat(self, *, answered: bool, unsent: bool = False) -> bool:
@@ -289,7 +289,7 @@ class Forward(Sender):
         if unsent or raw.head.method in IDEMPOTENT:
             return True
         # A model call changes nothing at the service, and one that was answered 502..504 was not served.
-        return answered and raw.dialect == "openai"
+        return answered and raw.is_model
 
     def _again(self) -> None:
         if self._attached:
@@ -336,7 +336,7 @@ def request_head_tail(routed: RoutedCall) -> bytes:
     head = raw.head
     hidden = service.credential_name
     named = connection_options(head.lowered.get(b"connection"))
-    stopped = STOPPED_IN_MODEL_CALLS if raw.dialect == "openai" else STOPPED
+    stopped = STOPPED_IN_MODEL_CALLS if raw.is_model else STOPPED
     lines: list[bytes] = []
     for name, value in head.headers:
         low = name.lower()
@@ -346,7 +346,7 @@ def request_head_tail(routed: RoutedCall) -> bytes:
     lines.append(b"X-Request-Id: %b\r\ntraceparent: %b\r\n" % (raw.correlation_id.encode(), raw.traceparent))
     if raw.address:
         lines.append(b"X-Forwarded-For: %b\r\n" % raw.address.encode())
-    if raw.dialect == "openai":
+    if raw.is_model:
         # Usage is read from the answer, so it has to come in the clear.
         lines.append(b"Accept-Encoding: identity\r\n")
     if head.upgrade:

@@ -131,7 +131,7 @@ class GovernedCall:
 
     def _read(self, body: bytes) -> None:
         """What is acted upon of a body that was collected."""
-        if self.raw.dialect == "openai":
+        if self.raw.is_model:
             self._read_model_call(body)
 
     def _read_model_call(self, body: bytes) -> None:
@@ -152,7 +152,7 @@ class GovernedCall:
         routed = self._route(admitted)
         marks.routed = time.perf_counter_ns()
         relay = Relay(self, self.exchange)
-        if self.raw.dialect == "openai":
+        if self.raw.is_model:
             self._prepare_model_call(admitted, relay)
         elif self._cache_key is not None or self._idempotency is not None:
             relay.keep_whole_body()

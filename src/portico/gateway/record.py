@@ -48,8 +48,7 @@ class Outcome:
 def kind_of(known: KnownCall) -> str:
     if known.service is not None:
         return known.service.entry.kind
-    dialect = known.raw.dialect
-    return "model" if dialect == "openai" else "tools" if dialect == "mcp" else "http"
+    return "model" if known.raw.is_model else "tools" if known.raw.dialect == "mcp" else "http"
 
 
 def charges_of(holds: list[Hold]) -> Charges:

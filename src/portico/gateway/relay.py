@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from portico.gateway.call import Meter
+from portico.gateway.dialects.translate_call import Translation
+from portico.gateway.dialects.translate_chat import AnswerUntranslatable
 from portico.gateway.wire.exchange import Exchange
 from portico.gateway.wire.head import HOP_BY_HOP, Header, connection_options, status_line
 from portico.gateway.wire.tunnel import Tunnel, join_tunnels
@@ -44,9 +46,11 @@ class Relay:
     """Hears the upstream connection once its head was accepted."""
 
     __slots__ = (
+        "_held",
         "_meter",
         "_on_whole_body",
         "_owner",
+        "_translation",
         "_tunnel",
         "_whole",
         "bytes_in",
@@ -64,6 +68,9 @@ class Relay:
         self._owner, self.exchange = owner, exchange
         self.sender: Sender | None = None
         self._meter: Meter | None = None
+        self._translation: Translation | None = None
+        # The head of an answer that waits until its body is whole.
+        self._held: list[bytes] | None = None
         self._whole: list[bytes] | None = None
         self._on_whole_body: Callable[[bytes], None] | None = None
         self._tunnel: Tunnel | None = None
@@ -75,6 +82,9 @@ class Relay:
 
     def meter_with(self, meter: Meter) -> None:
         self._meter = meter
+
+    def translate_with(self, translation: Translation, meter: Meter) -> None:
+        self._translation, self._meter = translation, meter
 
     def keep_whole_body(self) -> None:
         """Remember the answer for a cache, up to a bound."""
@@ -101,6 +111,9 @@ class Relay:
     def answer_head(self, status: int, headers: list[Header], length: int | None, *, bodiless: bool) -> None:
         connection = self._connection
         self.first_byte_ns = self.last_data_ns = connection.received_ns if connection is not None else 0
+        translation = self._translation
+        if translation is not None:
+            headers = translation.head(status, headers)
         self.status, self.headers = status, headers
         named = _NOTHING
         lines = [status_line(status)]
@@ -116,6 +129,9 @@ class Relay:
         if named:
             lines = [line for line in lines if line.partition(b":")[0].lower() not in named]
         lines.append(self._owner.answer_lines(status))
+        if translation is not None and translation.holds:
+            self._held = lines
+            return
         if self._meter is not None and self.streamed:
             # The meter may hold back an event the client did not ask for, so the service's length would be wrong.
             length = None
@@ -127,7 +143,11 @@ class Relay:
             self.last_data_ns = connection.received_ns
             connection.deadline = time.monotonic() + STALL_S
         if self._meter is not None:
-            chunk = self._meter.feed(chunk)
+            try:
+                chunk = self._meter.feed(chunk)
+            except AnswerUntranslatable as broke:
+                self._translation_broke(broke)
+                return
             if not chunk:
                 return
         if self._whole is not None:
@@ -138,7 +158,13 @@ class Relay:
         self.exchange.write(chunk)
 
     def answer_end(self, trailers: list[Header]) -> None:
-        self._flush_meter()
+        try:
+            self._flush_meter()
+            if self._held is not None:
+                self._answer_held(self._held)
+        except AnswerUntranslatable as broke:
+            self._translation_broke(broke)
+            return
         self._sender_is_done()
         self.exchange.end_answer(trailers)
         self._owner.relay_ended()
@@ -181,6 +207,26 @@ class Relay:
         self._sender_is_done()
         self.exchange.finished = True
         self._owner.relay_ended()
+
+    def _answer_held(self, lines: list[bytes]) -> None:
+        assert self._translation is not None  # noqa: S101
+        body = self._translation.whole(self.status)
+        if self._whole is not None and len(body) <= MOST_KEPT_BYTES:
+            self._whole.append(body)
+        else:
+            self._whole = None
+        self.bytes_out = len(body)
+        self.exchange.start_answer(lines, length=len(body), bodiless=False)
+        self.exchange.write(body)
+
+    def _translation_broke(self, broke: AnswerUntranslatable) -> None:
+        """What came before still goes out; a client that has nothing yet is told with a status."""
+        if broke.written:
+            self.bytes_out += len(broke.written)
+            self.exchange.write(broke.written)
+        if not self.exchange.answer_started:
+            self.status = broke.row.status
+        self.failed(broke)
 
     def _flush_meter(self) -> None:
         if self._meter is None:

@@ -16,7 +16,9 @@ from portico.platform.web import Moment, Wire
 
 # Said to readers but not checked: a record that a gateway of another version wrote must not make a whole list unreadable.
 CalledKind = Annotated[str, WithJsonSchema({"type": "string", "enum": ["http", "model", "tools", "builtin"]})]
-Dialect = Annotated[str, WithJsonSchema({"type": "string", "enum": ["openai", "http", "mcp"]})]
+Dialect = Annotated[
+    str, WithJsonSchema({"type": "string", "enum": ["openai", "anthropic", "responses", "http", "mcp"]})
+]
 
 
 class CallerWire(Wire):

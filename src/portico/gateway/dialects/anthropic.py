@@ -4,18 +4,17 @@ from typing import Any, Final
 
 import orjson
 
+from portico.gateway.dialects.translate_call import Translation
 from portico.gateway.dialects.translate_chat import (
     AnswerUntranslatable,
     CallPart,
     ChatAnswer,
     ChatUsage,
-    StreamWriter,
     TextPart,
-    Translation,
-    named_event,
     parts_of,
 )
 from portico.gateway.dialects.translate_messages import as_chat, read_messages_ask
+from portico.gateway.dialects.translate_stream import StreamWriter, named_event
 
 MESSAGES: Final = b"/v1/messages"
 _STOP_REASONS: Final = {

@@ -6,19 +6,17 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from portico.gateway.dialects.translate_call import MOST_ANSWER_BYTES, Translation
 from portico.gateway.dialects.translate_chat import (
-    MOST_ANSWER_BYTES,
     AnswerUntranslatable,
     CallPart,
     ChatAnswer,
     ChatUsage,
-    StreamWriter,
     TextPart,
-    Translation,
-    named_event,
     parts_of,
 )
 from portico.gateway.dialects.translate_responses import ResponsesAsk, as_chat, read_responses_ask
+from portico.gateway.dialects.translate_stream import StreamWriter, named_event
 
 RESPONSES: Final = b"/v1/responses"
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}

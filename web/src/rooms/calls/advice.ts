@@ -42,7 +42,9 @@ type Sent = Pick<Call, "method" | "path" | "model" | "dialect" | "streamed">;
 
 /** The same call from a shell. Its body is not kept, so what must be filled in again shows as "…". */
 export function asCurl(call: Sent, base: string): string {
-  return curlOf({ method: call.method, path: call.path, body: bodyOf(call) }, base);
+  // A message of MCP is recorded under its own method; they all travel as POST.
+  const method = call.dialect === "mcp" && !["GET", "DELETE"].includes(call.method) ? "POST" : call.method;
+  return curlOf({ method, path: call.path, body: bodyOf(call) }, base);
 }
 
 function bodyOf({ method, path, model, dialect, streamed }: Sent): string | null {

@@ -30,7 +30,7 @@ export function LiveCalls({ onConnect }: { onConnect: () => void }) {
             name="kind"
             any="all kinds"
             value={kind}
-            options={options("http", "model", "builtin")}
+            options={options("http", "model", "tools", "builtin")}
             onChange={setKind}
           />
           <FilterChip

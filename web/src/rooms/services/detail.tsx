@@ -9,7 +9,7 @@ import { useMay } from "../../api/session";
 import type { Service } from "../../api/types";
 import { useHold } from "../../live/hold";
 import { Ask } from "../../parts/ask";
-import { CopyId } from "../../parts/copy";
+import { Code, CopyId } from "../../parts/copy";
 import { roundMoney, seconds } from "../../parts/format";
 import { Card, Facts, PageHead } from "../../parts/page";
 import { say } from "../../parts/toasts";
@@ -44,6 +44,21 @@ const words = (list: string[]) =>
       ))}
     </span>
   );
+
+function Try({ service }: { service: Service }) {
+  if (service.kind === "tools")
+    return (
+      <Card title="Connect a client">
+        <p className="dim">Point any MCP client at this address, with a key as its bearer token.</p>
+        <Code label="Address" text={service.endpoint_url} />
+      </Card>
+    );
+  return service.models.length > 0 ? (
+    <Chat key={service.name} service={service} />
+  ) : (
+    <TryHttp key={service.name} service={service} />
+  );
+}
 
 function FactsCard({ service }: { service: Service }) {
   return (
@@ -189,12 +204,7 @@ export function ServicePage() {
           <div className="main-side">
             <div className="stack">
               <Versions service={found} mayManage={mayManage && own} />
-              {mayCall &&
-                (found.models.length > 0 ? (
-                  <Chat key={found.name} service={found} />
-                ) : (
-                  <TryHttp key={found.name} service={found} />
-                ))}
+              {mayCall && <Try service={found} />}
               {found.methods.length > 0 && <Methods service={found} />}
               {mayReadCalls && <RecentCalls name={found.name} />}
             </div>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { blank, changesOf, check, commandOf, draftOf, listOf, quoted } from "./draft";
+import { blank, changesOf, check, commandOf, draftOf, listOf, pathOf, quoted } from "./draft";
 
 const inventory = { ...blank, name: "inventory", url: "http://127.0.0.1:9000" };
 
@@ -37,6 +37,22 @@ describe("a new service", () => {
     expect(commandOf(draftOf({ ...inventory, cache_ttl_s: "60" }, "X"))).toContain(
       `--file - <<'DRAFT'\n{"cache_ttl_s":60}`,
     );
+  });
+});
+
+describe("a server of tools", () => {
+  const time = { ...inventory, name: "time", kind: "tools" as const };
+  it("says by itself what it offers, so that methods and kept answers are not sent along", () => {
+    const draft = draftOf({ ...time, methods: '[{"name":"x"}]', cache_ttl_s: "60", models: "m" }, "X");
+    expect(draft).toEqual({ name: "time", kind: "tools", url: "http://127.0.0.1:9000" });
+    expect(commandOf(draft)).toBe("portico services add time --url http://127.0.0.1:9000 --kind tools");
+  });
+  it("has an address of its own", () => {
+    expect([pathOf(time), pathOf(inventory), pathOf({ ...time, kind: "model" })]).toEqual([
+      "/mcp/time",
+      "/svc/inventory/",
+      "/v1",
+    ]);
   });
 });
 

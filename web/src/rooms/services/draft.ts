@@ -58,7 +58,7 @@ export function valuesOf(service: Service): ServiceValues {
   return {
     ...blank,
     name: service.name,
-    kind: service.kind === "model" ? "model" : "http",
+    kind: service.kind === "builtin" ? "http" : service.kind,
     description: service.description,
     layer: service.layer ?? "",
     tags: service.tags.join(", "),
@@ -168,7 +168,8 @@ function credentialOf(values: ServiceValues): ServiceDraft["credential"] {
 
 /** Everything of a service that can be set; for a new one what was left empty is left to the server. */
 export function draftOf(values: ServiceValues, scope: string): ServiceDraft {
-  const methods = values.methods.trim() ? (JSON.parse(values.methods) as ServiceMethod[]) : [];
+  const methods =
+    values.kind !== "tools" && values.methods.trim() ? (JSON.parse(values.methods) as ServiceMethod[]) : [];
   const full: ServiceDraft = {
     name: values.name,
     kind: values.kind,
@@ -181,7 +182,7 @@ export function draftOf(values: ServiceValues, scope: string): ServiceDraft {
     scope: values.only_scope ? scope : null,
     timeout_s: amount(values.timeout_s),
     max_retries: amount(values.max_retries),
-    cache_ttl_s: amount(values.cache_ttl_s),
+    cache_ttl_s: values.kind === "tools" ? undefined : amount(values.cache_ttl_s),
     price: priceOf(values),
     models: values.kind === "model" ? listOf(values.models) : [],
     max_output_tokens: amount(values.max_output_tokens) ?? null,
@@ -221,6 +222,18 @@ export function changesOf(before: ServiceValues, after: ServiceValues, scope: st
   );
   return Object.fromEntries(changed) as Partial<ServiceDraft>;
 }
+
+/** Where callers will reach it, below the address of this installation. */
+export function pathOf({ kind, name }: Pick<ServiceValues, "kind" | "name">): string {
+  if (kind === "model") return "/v1";
+  return kind === "tools" ? `/mcp/${name || "NAME"}` : `/svc/${name || "NAME"}/`;
+}
+
+export const pathMeans: Record<ServiceValues["kind"], string> = {
+  http: "The rest of the path is handed on.",
+  model: "Models are found by their name.",
+  tools: "Any MCP client can be pointed there.",
+};
 
 export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

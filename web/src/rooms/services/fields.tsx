@@ -70,6 +70,7 @@ export function ServiceFields({ form, isNew }: { form: Form; isNew: boolean }) {
           <TextField select label="Kind" {...form.text("kind")}>
             <MenuItem value="http">http — any HTTP API</MenuItem>
             <MenuItem value="model">model — speaks the OpenAI dialect</MenuItem>
+            <MenuItem value="tools">tools — an MCP server over streamable HTTP</MenuItem>
           </TextField>
           <TextField
             label="Address of the first endpoint"
@@ -114,7 +115,9 @@ export function ServiceFields({ form, isNew }: { form: Form; isNew: boolean }) {
           {...form.text("timeout_s", "Empty: the default of this installation")}
         />
         <TextField label="Retries" {...form.text("max_retries", "After a failed first try, where safe")} />
-        <TextField label="Keep answers for, seconds" {...form.text("cache_ttl_s", "0 or empty: never")} />
+        {form.values.kind !== "tools" && (
+          <TextField label="Keep answers for, seconds" {...form.text("cache_ttl_s", "0 or empty: never")} />
+        )}
         <TextField label="Health path" {...form.text("health_path", "Such as /health; answers 2xx when well")} />
         <TextField label="Price of a call, $" {...form.text("price_call")} />
       </div>

@@ -8,7 +8,7 @@ import { useForm } from "../../parts/form";
 import { Card, PageHead } from "../../parts/page";
 import { say } from "../../parts/toasts";
 import { Trouble } from "../../parts/trouble";
-import { blank, check, commandOf, draftOf, type ServiceValues } from "./draft";
+import { blank, check, commandOf, draftOf, pathMeans, pathOf, type ServiceValues } from "./draft";
 import { ServiceFields } from "./fields";
 
 /** The command while the form is being filled; a draft that cannot be read yet waits for its methods. */
@@ -57,11 +57,9 @@ export function Register() {
               Callers reach it at{" "}
               <code className="break">
                 {location.origin}
-                {form.values.kind === "model" ? "/v1" : `/svc/${form.values.name || "NAME"}/`}
+                {pathOf(form.values)}
               </code>
-              .{" "}
-              {form.values.kind === "model" ? "Models are found by their name." : "The rest of the path is handed on."}{" "}
-              Its health is checked at once and then regularly.
+              . {pathMeans[form.values.kind]} Its health is checked at once and then regularly.
             </p>
           </Card>
           <Card title="The same on the command line">

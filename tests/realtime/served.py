@@ -42,6 +42,12 @@ class Feed:
     def breakers(self, org_id: str) -> Sequence[BreakerReport]:
         return [report for report in self.reports if report.org_id == org_id]
 
+    def statuses(self) -> Sequence[object]:
+        return ["gateway"]
+
+    async def reset_breaker(self, service_id: str) -> None:
+        self.reports = [report for report in self.reports if report.service_id != service_id]
+
 
 class Client:
     def __init__(self, connection: ClientConnection, identity: Identity | None = None) -> None:

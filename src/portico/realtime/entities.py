@@ -13,6 +13,8 @@ import orjson
 
 from portico.domains.dashboards import public as dashboards
 from portico.domains.events import public as events
+from portico.domains.hub import public as hub
+from portico.domains.hub.model import ServiceFilter
 from portico.domains.limits import public as limits
 from portico.domains.tenancy import public as tenancy
 from portico.domains.webhooks import public as webhooks
@@ -30,15 +32,28 @@ PAGE_ROWS = 100
 MAX_PAGES = 10
 # What changes without an event, such as what a budget has left, is seen this soon.
 LOOK_EVERY_S = 15.0
+# A cached list forgets just after the event can be seen, so it is read once more after a change.
+LOOK_AGAIN_S = 0.5
 
 # One page of the list as this reader may see it: for each item its key and how the API shows it, and the next cursor.
-Lister = Callable[[OrgScope, PageAsk, Deps], Awaitable[tuple[list[tuple[str, Wire]], str | None]]]
+Shown = tuple[list[tuple[str, Wire]], str | None]
+Feed = hub.Gateways | None
+Lister = Callable[[OrgScope, PageAsk, Deps, Feed], Awaitable[Shown]]
+
+
+def _nothing(_scope: OrgScope, _feed: Feed) -> object:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Entities:
+    """
+    reported   what the list shows of the gateways' reports, which no event tells of
+    """
+
     permission: str
     list: Lister
+    reported: Callable[[OrgScope, Feed], object] = _nothing
 
 
 async def may_list(_deps: Deps, scope: OrgScope, noun: str) -> bool:
@@ -46,21 +61,31 @@ async def may_list(_deps: Deps, scope: OrgScope, noun: str) -> bool:
     return entities is not None and scope.may(entities.permission)
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a reading of the list depends on: the log up to a position, who reads with which rights, the gateways' reports."""
+
+    position: int
+    reader: OrgScope
+    reported: object
+
+
 class EntityPump(Pump):
     """One reader's: the first 1,000 of the list."""
 
-    def __init__(self, topic: str, deps: Deps, entities: Entities) -> None:
-        super().__init__(topic, ("events",))
-        self._deps, self._entities = deps, entities
+    def __init__(self, topic: str, deps: Deps, entities: Entities, feed: Feed) -> None:
+        super().__init__(topic, ("events", "breakers", "snapshot"))
+        self._deps, self._entities, self._feed = deps, entities, feed
         self._known: dict[str, bytes] = {}
         self._cursor = 0
-        self._position: int | None = None
+        self._mark: _Mark | None = None
         self._looked_at = 0.0
+        self._look_again = False
 
     async def advance(self) -> None:
         if not self.seats:
             # Nobody rode along, so whoever comes next starts from a fresh reading.
-            self._position = None
+            self._mark = None
             return
         reader = next(iter(self.seats)).identity.scope
         if await self._is_stale(reader):
@@ -73,7 +98,7 @@ class EntityPump(Pump):
 
     async def welcome(self, seat: Seat, since: int | None) -> None:
         """The whole list, also for who comes back: it is short, and its past is not kept."""
-        if self._position is None:
+        if self._mark is None:
             await self._is_stale(seat.identity.scope)
             self._known = await self._read(seat.identity.scope)
         seat.send(self.topic, self._snapshot())
@@ -83,20 +108,23 @@ class EntityPump(Pump):
         return frames.rows("snapshot", self.topic, self._cursor, items)
 
     async def _is_stale(self, reader: OrgScope) -> bool:
-        """The position is taken before the list is read, so that a change in between is looked for again."""
+        """The mark is taken before the list is read, so that a change in between is looked for again."""
         async with self._deps.read() as tx:
             position, _ = await events.recent_events(tx, reader, 1)
+        mark = _Mark(position, reader, self._entities.reported(reader, self._feed))
         now_s = time.monotonic()
-        if position == self._position and now_s - self._looked_at < LOOK_EVERY_S:
+        changed, looked_s_ago = mark != self._mark, now_s - self._looked_at
+        again = self._look_again and looked_s_ago >= LOOK_AGAIN_S
+        if not (changed or again or looked_s_ago >= LOOK_EVERY_S):
             return False
-        self._position, self._looked_at = position, now_s
+        self._mark, self._looked_at, self._look_again = mark, now_s, changed
         return True
 
     async def _read(self, reader: OrgScope) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         ask = PageAsk(PAGE_ROWS, None)
         for _ in range(MAX_PAGES):
-            items, cursor = await self._entities.list(reader, ask, self._deps)
+            items, cursor = await self._entities.list(reader, ask, self._deps, self._feed)
             found.update((key, wire.model_dump_json().encode()) for key, wire in items)
             if cursor is None:
                 break
@@ -113,40 +141,50 @@ def _item(key: str, content: bytes) -> bytes:
     return b'{"key":' + orjson.dumps(key) + b',"item":' + content + b"}"
 
 
-def _shown(
-    page: Page[Item], key: Callable[[Item], str], show: Callable[[Item], Wire]
-) -> tuple[list[tuple[str, Wire]], str | None]:
+def _shown(page: Page[Item], key: Callable[[Item], str], show: Callable[[Item], Wire]) -> Shown:
     return [(key(item), show(item)) for item in page.items], page.next_cursor
 
 
-async def _keys(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+async def _keys(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
     now = deps.clock.now()
     page = await tenancy.list_keys(scope, ask, None, None, deps)
     return _shown(page, lambda each: each.id, lambda each: tenancy.key_wire(each, now))
 
 
-async def _members(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+async def _members(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
     page = await tenancy.list_members(scope, ask, None, deps)
     return _shown(page, lambda each: each.person_id, tenancy.member_wire)
 
 
-async def _limits(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+async def _limits(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
     return _shown(await limits.list_limits(scope, ask, deps), lambda each: each.id, limits.limit_wire)
 
 
-async def _budgets(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+async def _budgets(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
     return _shown(await limits.list_budgets(scope, ask, deps), lambda each: each.budget.id, limits.budget_wire)
 
 
-async def _webhooks(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+async def _webhooks(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
     return _shown(await webhooks.list_webhooks(scope, ask, deps), lambda each: each[0].id, webhooks.webhook_wire)
 
 
-async def _dashboards(scope: OrgScope, ask: PageAsk, deps: Deps) -> tuple[list[tuple[str, Wire]], str | None]:
+async def _dashboards(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
     return _shown(await dashboards.list_dashboards(scope, ask, deps), lambda each: each.id, dashboards.dashboard_wire)
 
 
+async def _services(scope: OrgScope, ask: PageAsk, deps: Deps, feed: Feed) -> Shown:
+    """Restricted services are among them only for who may see them."""
+    show = await hub.prepare_showing(feed, scope, deps)
+    page = await hub.list_services(scope, ServiceFilter(), "name", ask, deps, show.gateways)
+    return _shown(page, lambda each: each.id, show)
+
+
+def _reported_of_services(scope: OrgScope, feed: Feed) -> object:
+    return None if feed is None else (len(feed.statuses()), hub.breaker_readings(feed, scope.org_id))
+
+
 ENTITIES: Mapping[str, Entities] = {
+    "services": Entities("services.read", _services, _reported_of_services),
     "keys": Entities("keys.read", _keys),
     "members": Entities("members.read", _members),
     "limits": Entities("limits.read", _limits),

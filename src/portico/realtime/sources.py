@@ -169,7 +169,7 @@ class Bell:
         return lambda _reader: (content, content)
 
 
-class BreakerReadings(Protocol):
+class BreakerReadings(hub.Gateways, Protocol):
     def breakers(self, org_id: str) -> Sequence[BreakerReport]: ...
 
 

@@ -103,7 +103,7 @@ _KINDS = (
     Kind(
         "entities",
         None,
-        lambda it: EntityPump(it.topic, it.deps, ENTITIES[it.about]),
+        lambda it: EntityPump(it.topic, it.deps, ENTITIES[it.about], it.readings),
         member=may_list,
         own=True,
     ),

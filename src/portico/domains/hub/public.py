@@ -1,14 +1,26 @@
 """What other rooms may ask of the hub."""
 
+from portico.domains.hub.breakers import readings as breaker_readings
 from portico.domains.hub.health import HealthStatus, check_health
 from portico.domains.hub.leases import expire_leases
-from portico.domains.hub.model import Credential, Method, Price, Service, ServiceDraft, ServiceRoute, VersionRoute
+from portico.domains.hub.model import (
+    Credential,
+    Gateways,
+    Method,
+    Price,
+    Service,
+    ServiceDraft,
+    ServiceRoute,
+    VersionRoute,
+)
 from portico.domains.hub.route_store import load_routes as snapshot_services
 from portico.domains.hub.service import create_service, find_service, find_service_by_id, list_services, load_service
+from portico.domains.hub.show import prepare_with as prepare_showing
 from portico.domains.hub.warm import warm_summaries
 
 __all__ = [
     "Credential",
+    "Gateways",
     "HealthStatus",
     "Method",
     "Price",
@@ -16,6 +28,7 @@ __all__ = [
     "ServiceDraft",
     "ServiceRoute",
     "VersionRoute",
+    "breaker_readings",
     "check_health",
     "create_service",
     "expire_leases",
@@ -23,6 +36,7 @@ __all__ = [
     "find_service_by_id",
     "list_services",
     "load_service",
+    "prepare_showing",
     "snapshot_services",
     "warm_summaries",
 ]

@@ -46,7 +46,10 @@ def feed_of(request: Request) -> Gateways | None:
 
 
 async def prepare(request: Request, scope: OrgScope, deps: Deps) -> Showing:
-    feed = feed_of(request)
+    return await prepare_with(feed_of(request), scope, deps)
+
+
+async def prepare_with(feed: Gateways | None, scope: OrgScope, deps: Deps) -> Showing:
     async with deps.read() as tx:
         org_name = await tenancy.org_name(tx, scope)
     return Showing(

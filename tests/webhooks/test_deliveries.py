@@ -1,13 +1,15 @@
 """Sending again: one delivery, an edited copy, a range of the log; and letting go of what is old."""
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from portico.domains.audit import public as audit
 from portico.domains.tenancy import public as tenancy
-from portico.domains.webhooks import consumer, deliveries, service
+from portico.domains.webhooks import consumer, deliveries, replay, service
 from portico.domains.webhooks.errors import NotSending, StillPending
 from portico.domains.webhooks.model import MAX_PENDING
 from portico.domains.webhooks.replay import ReplayAsk, replay_events
@@ -227,6 +229,52 @@ async def test_a_long_replay_says_where_to_go_on(
     ask = ReplayAsk(first.more_from, dry_run=True, kinds=("service.*",))
     second = await replay_events(ADMIN, made.id, ask, deps)
     assert (second.events, second.more_from) == (2, None)
+
+
+@pytest.mark.req("C25")
+async def test_a_replay_that_dies_halfway_is_on_record_and_asked_for_again_sends_each_event_once(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portico.domains.webhooks.replay._BATCH", 2)
+    made = await make_webhook(deps, "http://127.0.0.1:9/", kinds=("service.*",))
+    since = deps.clock.now()
+    for number in range(5):
+        await happen(deps, f"svc_{number}")
+    async with deps.uow() as tx:
+        await tx.execute(delete(webhook_deliveries))
+        await tx.execute(update(webhooks).values(pending=0))
+    real, batches = replay.queue_events, 0
+
+    async def dying(*args: Any) -> int:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
+            raise ConnectionError
+        return await real(*args)
+
+    monkeypatch.setattr(replay, "queue_events", dying)
+    ask = ReplayAsk(since, kinds=("service.*",))
+    with pytest.raises(ConnectionError):
+        await replay_events(ADMIN, made.id, ask, deps)
+    assert await noted(deps) == [("webhook.replay", 2, True)]
+    done = await replay_events(ADMIN, made.id, ask, deps)
+    assert (done.new, done.waiting) == (3, 2)
+    assert await noted(deps) == [
+        ("webhook.replay", 2, True),
+        ("webhook.replay", 0, True),
+        ("webhook.replay_end", 3, False),
+    ]
+    assert len(await listed(deps, made.id)) == 5
+    assert await counters_are_true(deps)
+
+
+async def noted(deps: Deps) -> list[tuple[str, object, object]]:
+    """Replays in the audit trail, oldest first."""
+    found = (await audit.search_audit(ADMIN, audit.Search(), PageAsk(100), deps)).items
+    told = [
+        (each.action, json.loads(each.detail)) for each in reversed(found) if each.action.startswith("webhook.replay")
+    ]
+    return [(action, detail["replayed"], detail["goes_on"]) for action, detail in told]
 
 
 # --- bounds and retention ---------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ async def test_places_are_shared_between_orgs_first_and_then_between_endpoints(d
                 await happen(deps, f"svc_{number}", scope=scope)
         async with deps.read() as tx:
             due = await queue_store.due_webhooks(
-                tx, tenancy.platform_scope(), clock.now(), full_orgs=(), failing_too=True, most=6
+                tx, tenancy.platform_scope(), clock.now(), without=(), failing_too=True, most=6
             )
         first = Counter(hooks[each.webhook_id].org_id for each in due)
         assert first["org_B"] == 2
@@ -170,9 +170,7 @@ async def test_the_least_recently_served_goes_first(deps: Deps, clock: ManualClo
     platform, order = tenancy.platform_scope(), []
     for _ in range(6):
         async with deps.uow() as tx:
-            (due, *_) = await queue_store.due_webhooks(
-                tx, platform, clock.now(), full_orgs=(), failing_too=True, most=1
-            )
+            (due, *_) = await queue_store.due_webhooks(tx, platform, clock.now(), without=(), failing_too=True, most=1)
             held = await queue_store.hold_if_free(tx, platform, due.webhook_id, clock.now())
             assert held is not None
             await queue_store.lease_due(tx, platform, held, clock.now(), clock.now() + LEASE, 1)

@@ -5,12 +5,15 @@ import ssl
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from portico.domains.audit import public as audit
 from portico.domains.events import public as events
 from portico.domains.tenancy import public as tenancy
+from portico.domains.tenancy.model import Org
+from portico.domains.tenancy.store import orgs as org_store
 from portico.domains.webhooks import deliveries, service
 from portico.domains.webhooks.consumer import QueueDeliveries
 from portico.domains.webhooks.model import EXCERPT_BYTES, LADDER_S, delivery_id
@@ -19,7 +22,7 @@ from portico.kernel.paging import PageAsk
 from portico.platform.deps import Deps
 from portico.platform.outbound import Outbound
 from tests.gateway.test_upstream_tls import make_certificate
-from tests.hub.orgs import ADMIN
+from tests.hub.orgs import ACME, ADMIN, STRANGER
 from tests.webhooks.orgs import STORED, consume, happen, listed, make_webhook, record, send, sender
 from tests.webhooks.receivers import Reply, Request, ours_accepts, receiver, standard_accepts
 
@@ -422,3 +425,29 @@ async def test_who_queues_and_who_finishes_wait_for_each_other(deps: Deps) -> No
             await running
     assert len(endpoint.taken) == 2
     assert [each.state for each in await listed(deps, made.id)] == ["delivered", "delivered"]
+
+
+@pytest.mark.req("HY26")
+@pytest.mark.parametrize("status", ["suspended", "deleted"])
+async def test_nothing_is_sent_for_an_org_that_is_suspended_and_all_of_it_once_it_is_active_again(
+    deps: Deps, status: Literal["suspended", "deleted"]
+) -> None:
+    platform = tenancy.platform_scope()
+    async with deps.uow() as tx:
+        await org_store.insert_org(tx, platform, Org(ACME, "Acme", "acme", "active", deps.clock.now(), 0))
+    async with receiver() as endpoint, receiver() as strangers:
+        made = await make_webhook(deps, endpoint.url)
+        await make_webhook(deps, strangers.url, STRANGER)
+        await happen(deps, "svc_1")
+        async with deps.uow() as tx:
+            await org_store.update_org(tx, platform, ACME, "Acme", status, None)
+        await happen(deps, "svc_2")
+        await happen(deps, "svc_3", scope=STRANGER)
+        await send(deps)
+        assert (endpoint.taken, len(strangers.taken)) == ([], 1)
+        assert [(each.state, each.attempts) for each in await listed(deps, made.id)] == [("pending", 0)] * 2
+        async with deps.uow() as tx:
+            await org_store.update_org(tx, platform, ACME, "Acme", "active", None)
+        await send(deps)
+    assert [each.state for each in await listed(deps, made.id)] == ["delivered"] * 2
+    assert len(endpoint.taken) == 2

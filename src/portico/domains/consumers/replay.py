@@ -29,6 +29,7 @@ class ReplayAsk:
 
 
 async def replay_events(scope: OrgScope, ask: ReplayAsk, following: Following, deps: Deps) -> Replay:
+    """All of it is parked, and on record in the audit trail, in one transaction; from there it goes on through any restart."""
     if ask.projection is not None:
         return await _rebuild(scope, ask, following, deps)
     hit = _consumers(ask, following)
@@ -37,11 +38,13 @@ async def replay_events(scope: OrgScope, ask: ReplayAsk, following: Following, d
             found = await _found(tx, scope, ask.wanted)
         return Replay(True, len(found), tuple(Hit(each.name, len(_wanted(each, found))) for each in hit), 0)
     (consumer,) = hit
+    # Looked up before anything is held: the log only grows, and what is recorded meanwhile comes to the consumer anyway.
+    async with deps.read() as tx:
+        found = await _found(tx, scope, ask.wanted)
+    wanted = _wanted(consumer, found)
     async with deps.uow() as tx:
         await events.hold_log(tx, scope)
         cursor = await _locked(tx, scope, consumer, deps)
-        found = await _found(tx, scope, ask.wanted)
-        wanted = _wanted(consumer, found)
         # What lies before the cursor comes again; what lies behind it is still to come anyway.
         replayed = await _parked(tx, scope, consumer, [each for each in wanted if each.seq <= cursor.seq], deps)
         target = audit.Target("consumer", consumer.name, consumer.name)

@@ -6,7 +6,7 @@ from portico.domains.tenancy.service.authority import as_superadmin, open_system
 from portico.domains.tenancy.service.expiry import tell_expiring_keys
 from portico.domains.tenancy.service.keys import KeyDraft, create_key, list_keys
 from portico.domains.tenancy.service.members import list_members
-from portico.domains.tenancy.service.names import org_name, scope_names
+from portico.domains.tenancy.service.names import closed_orgs, org_name, scope_names
 from portico.domains.tenancy.service.orgs import seed_owner
 from portico.domains.tenancy.service.purge import purge_expired
 from portico.domains.tenancy.service.sign_in import SignedIn, sign_in
@@ -23,6 +23,7 @@ __all__ = [
     "SnapshotEntries",
     "as_superadmin",
     "authenticate",
+    "closed_orgs",
     "create_key",
     "identify_again",
     "issue_ticket",

@@ -50,8 +50,14 @@ async def hold_if_free(tx: Tx, scope: PlatformScope, webhook_id: WebhookId, now:
     return None if row is None else _held(row)
 
 
+async def due_orgs(tx: Tx, scope: PlatformScope, now: datetime) -> set[OrgId]:
+    """Orgs with something to send."""
+    query = select(webhooks.c.org_id).distinct().where(webhooks.c.due_at <= now)
+    return {OrgId(row.org_id) for row in await tx.execute(query)}
+
+
 async def due_webhooks(
-    tx: Tx, scope: PlatformScope, now: datetime, *, full_orgs: Collection[str], failing_too: bool, most: int
+    tx: Tx, scope: PlatformScope, now: datetime, *, without: Collection[OrgId], failing_too: bool, most: int
 ) -> list[Due]:
     """Whose turn it is: one endpoint of each org, then another of each; the least recently served first."""
     turn = (
@@ -61,7 +67,7 @@ async def due_webhooks(
     )
     ready = (
         select(webhooks.c.id, webhooks.c.org_id, webhooks.c.failing_since, webhooks.c.served_at, turn)
-        .where(webhooks.c.due_at <= now, webhooks.c.org_id.not_in(sorted(full_orgs)))
+        .where(webhooks.c.due_at <= now, webhooks.c.org_id.not_in(sorted(without)))
         .where(true() if failing_too else webhooks.c.failing_since.is_(None))
         .subquery()
     )

@@ -58,7 +58,7 @@ class Replayed:
 async def replay_events(scope: OrgScope, webhook_id: str, ask: ReplayAsk, deps: Deps) -> Replayed:
     """In batches of one transaction each, so that nobody waits for the whole range; safe to ask for twice."""
     _check(ask)
-    replayed, after, looked_at = Replayed(ask.dry_run), 0, 0
+    replayed, after, looked_at, noted = Replayed(ask.dry_run), 0, 0, False
     wanted = events.EventFilter(kinds=ask.kinds, since=ask.since, until=ask.until)
     while True:
         async with deps.read() if ask.dry_run else deps.uow() as tx:
@@ -73,8 +73,12 @@ async def replay_events(scope: OrgScope, webhook_id: str, ask: ReplayAsk, deps: 
             else:
                 await _replay_batch(tx, scope, webhook, batch, ask, replayed, deps)
             looked_at += len(batch)
-            if len(batch) < _BATCH or replayed.more_from is not None:
-                await _note(tx, scope, webhook, ask, replayed)
+            ends = len(batch) < _BATCH or replayed.more_from is not None
+            if not ask.dry_run and (ends or not noted):
+                # With the first batch, so that it is on record even if the process dies halfway; and what came of it in the end.
+                await _note(tx, scope, webhook, ask, replayed, begins=not noted, ends=ends)
+                noted = True
+            if ends:
                 return replayed
         after = batch[-1].seq
 
@@ -116,9 +120,17 @@ def _check(ask: ReplayAsk) -> None:
             raise InvalidInput(f"kinds[{place}]", "write service.created or service.*")
 
 
-async def _note(tx: Tx, scope: OrgScope, webhook: Webhook, ask: ReplayAsk, replayed: Replayed) -> None:
-    if ask.dry_run:
-        return
+async def _note(
+    tx: Tx, scope: OrgScope, webhook: Webhook, ask: ReplayAsk, replayed: Replayed, *, begins: bool, ends: bool
+) -> None:
     target = audit.Target("webhook", webhook.id, webhook.name)
-    detail = {"since": rfc3339(ask.since), "which": ask.which, "replayed": replayed.replayed}
-    await audit.record(tx, scope, action="webhook.replay", target=target, detail=detail)
+    detail: dict[str, object] = {
+        "since": rfc3339(ask.since),
+        "until": None if ask.until is None else rfc3339(ask.until),
+        "kinds": list(ask.kinds),
+        "which": ask.which,
+        "replayed": replayed.replayed,
+        "goes_on": not ends,
+    }
+    action = "webhook.replay" if begins else "webhook.replay_end"
+    await audit.record(tx, scope, action=action, target=target, detail=detail)

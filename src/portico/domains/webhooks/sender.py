@@ -112,10 +112,15 @@ class Sender:
         if free <= 0:
             return []
         platform, now = tenancy.platform_scope(), self.deps.clock.now()
-        full = [org_id for org_id, flying in self._by_org.items() if flying >= AT_ONCE_PER_ORG]
+        full = {org_id for org_id, flying in self._by_org.items() if flying >= AT_ONCE_PER_ORG}
         failing_too = self._failing < AT_ONCE_TO_FAILING
         async with self.deps.read() as tx:
-            due = await queue_store.due_webhooks(tx, platform, now, full_orgs=full, failing_too=failing_too, most=free)
+            waiting = await queue_store.due_orgs(tx, platform, now) - full
+            if not waiting:
+                return []
+            # What is queued for an org that is suspended stays as it is, until the org is active again.
+            without = full | await tenancy.closed_orgs(tx, platform, waiting)
+            due = await queue_store.due_webhooks(tx, platform, now, without=without, failing_too=failing_too, most=free)
         return await self._lease(platform, due, free, now) if due else []
 
     async def _lease(

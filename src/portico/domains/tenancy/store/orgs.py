@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import MetaData, RowMapping, delete, func, insert, select, update
@@ -34,6 +35,12 @@ async def load_org(tx: Tx, scope: PlatformScope, org_id: OrgId) -> Org | None:
         (await tx.execute(select(*_COLUMNS).where(orgs.c.id == org_id, orgs.c.status != "deleted"))).mappings().first()
     )
     return None if row is None else _org(row)
+
+
+async def closed_orgs(tx: Tx, scope: PlatformScope, among: Collection[OrgId]) -> set[OrgId]:
+    """Which of some orgs are suspended or deleted."""
+    query = select(orgs.c.id).where(orgs.c.id.in_(sorted(among)), orgs.c.status != "active")
+    return {OrgId(row.id) for row in await tx.execute(query)}
 
 
 async def lock_org(tx: Tx, scope: OrgScope) -> None:

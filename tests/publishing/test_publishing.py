@@ -98,6 +98,8 @@ async def test_another_org_may_use_the_same_source_and_id(shop: httpx2.AsyncClie
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"specversion": "0.3"}, "specversion"),
+    ({"time": "0001-01-01T00:00:00+05:00"}, "time"),
+    ({"time": "9999-12-31T23:59:59-05:00"}, "time"),
     ({"type": "shipped"}, "type"),
     ({"type": "Order.Shipped"}, "type"),
     ({"type": "service.created"}, "type"),

@@ -1,8 +1,9 @@
 """How the envelope and the types of events look to clients."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 from portico.domains.events.model import Category
 from portico.domains.events.public import EventWire, Kind, unversioned
@@ -10,6 +11,16 @@ from portico.domains.publishing.model import Envelope, EventType
 from portico.platform.web import Ask, Wire
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be within the years 1 to 9999 of UTC") from error
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class CloudEvent(Ask):
@@ -20,7 +31,7 @@ class CloudEvent(Ask):
     source: Text
     type: Annotated[str, Field(min_length=1, max_length=80)]
     data: dict[str, Any]
-    time: AwareDatetime | None = None
+    time: Time | None = None
     subject: Text | None = None
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: Annotated[str, Field(max_length=500)] | None = None

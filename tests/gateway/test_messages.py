@@ -230,6 +230,7 @@ async def test_tools_are_used_whole_and_streamed_and_their_use_can_be_sent_back(
         ({"mcp_servers": []}, "mcp_servers"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools[0].type"),
         ({"tools": [{**WEATHER, "defer_loading": True}]}, "tools[0].defer_loading"),
+        ({"tools": [{**WEATHER, "input_schema": []}]}, "tools[0].input_schema"),
         ({"tool_choice": {"type": "tool"}}, "tool_choice.name"),
         ({"messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "system", "content": "x"}]}, "messages[0].role"),
@@ -406,3 +407,57 @@ async def test_the_cache_keeps_the_dialects_apart(build: Builder) -> None:
         plain = await house.chat(body)
         assert plain.json["object"] == "chat.completion"
         assert len(upstream.requests) == 2
+
+
+async def test_numbers_of_any_size_arrive_as_they_left(build: Builder) -> None:
+    large = 2**70 + 1
+    used = {"name": "weather", "arguments": f'{{"town":{large}}}'}
+    async with asking(build, chat({"tool_calls": [{"id": "a", "function": used}]})) as (client, house, upstream):
+        schema = {"type": "object", "properties": {"town": {"const": large}}}
+        whole = await client.messages.create(**ask(tools=[{"name": "weather", "input_schema": schema}]))
+        assert whole.content[0].input == {"town": large}
+        assert str(large).encode() in upstream.requests[0]
+        await house.calls_ended()
+
+
+async def test_a_repeated_call_gets_its_first_answer_in_its_own_dialect(build: Builder) -> None:
+    async with asking(build, chat({"content": "first"}), chat({"content": "second"})) as (client, house, upstream):
+        once = {"extra_headers": {"Idempotency-Key": "7d2f"}}
+        first = await client.messages.create(**ask(), **once)
+        again = await client.messages.with_raw_response.create(**ask(), **once)
+        assert again.headers["x-portico-replayed"] == "hit"
+        assert (await again.parse()).content == first.content
+        assert len(upstream.requests) == 1
+        await house.calls_ended(2)
+
+
+async def test_a_service_that_stays_silent_is_a_timeout_of_the_dialect(build: Builder) -> None:
+    async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await reader.read()
+
+    async with Scripted(stay_silent).running() as service:
+        house = await build.house(model(service.url, timeout_s=0.1))
+        async with client_to(house) as client:
+            with pytest.raises(anthropic.APIStatusError) as late:
+                await client.messages.create(**ask())
+        assert late.value.status_code == 504
+        assert late.value.body["error"]["type"] == "timeout_error"  # type: ignore[index]
+
+
+async def test_an_answer_too_large_to_hold_is_refused_and_not_collected(build: Builder) -> None:
+    async def go_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(40):
+            writer.write(b"%x\r\n%b\r\n" % (1 << 20, b" " * (1 << 20)))
+            await writer.drain()
+
+    async with Scripted(go_on).running() as service:
+        house = await build.house(model(service.url))
+        async with client_to(house) as client:
+            with pytest.raises(anthropic.InternalServerError) as large:
+                await client.messages.create(**ask())
+        assert "16777216 bytes" in large.value.body["error"]["message"]  # type: ignore[index]
+        [call] = await house.calls_ended()
+        assert (call.verdict, call.status) == ("failed", 502)

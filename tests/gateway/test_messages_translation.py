@@ -17,7 +17,7 @@ decode = msgspec.json.decode
 encode = msgspec.json.encode
 words = some.text(min_size=1, max_size=30)
 names = some.text(string.ascii_lowercase + "_", min_size=1, max_size=12)
-leaves = some.none() | some.booleans() | some.integers(-(2**53), 2**53) | some.text(max_size=10)
+leaves = some.none() | some.booleans() | some.integers(-(10**40), 10**40) | some.text(max_size=10)
 objects = some.dictionaries(some.text(max_size=8), leaves | some.lists(leaves, max_size=3), max_size=4)
 texts = some.builds(lambda text: {"type": "text", "text": text}, words)
 uses = some.builds(

@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
-import orjson
+import msgspec
 
 from portico.gateway.dialects.translate_call import Translation
 from portico.gateway.dialects.translate_chat import (
+    UNREADABLE,
     AnswerUntranslatable,
     CallPart,
     ChatAnswer,
@@ -17,6 +18,7 @@ from portico.gateway.dialects.translate_messages import as_chat, read_messages_a
 from portico.gateway.dialects.translate_stream import StreamWriter, named_event
 
 MESSAGES: Final = b"/v1/messages"
+_decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _STOP_REASONS: Final = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -47,7 +49,7 @@ class MessagesTranslation(Translation):
     def read_ask(self, body: bytes) -> bytes:
         ask = read_messages_ask(body)
         self.streams, self._model = bool(ask.stream), ask.model
-        return orjson.dumps(as_chat(ask))
+        return msgspec.json.encode(as_chat(ask))
 
     def write_answer(self, answer: ChatAnswer, usage: ChatUsage) -> bytes:
         choice = answer.choices[0]
@@ -59,12 +61,12 @@ class MessagesTranslation(Translation):
             "stop_reason": stop_reason(choice.finish_reason),
             "usage": usage_fields(usage),
         }
-        return orjson.dumps(message)
+        return msgspec.json.encode(message)
 
     def error_body(self, status: int, message: str, facts: dict[str, Any]) -> bytes:
         fallback = "invalid_request_error" if status < 500 else "api_error"
         error = {**facts, "type": _ERROR_TYPES.get(status, fallback), "message": message}
-        return orjson.dumps({"type": "error", "error": error, "request_id": self._correlation_id})
+        return msgspec.json.encode({"type": "error", "error": error, "request_id": self._correlation_id})
 
     def error_event(self, status: int, message: str, facts: dict[str, Any]) -> bytes:
         return b"event: error\ndata: " + self.error_body(status, message, facts) + b"\n\n"
@@ -153,10 +155,9 @@ def usage_fields(usage: ChatUsage) -> dict[str, int]:
 def _block(part: TextPart | CallPart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
+    arguments = part.arguments.strip() or "{}"
     try:
-        given = orjson.loads(part.arguments or "{}")
-    except orjson.JSONDecodeError as error:
-        raise AnswerUntranslatable(f"The arguments for the tool {part.name!r} are not valid JSON.") from error
-    if not isinstance(given, dict):
-        raise AnswerUntranslatable(f"The arguments for the tool {part.name!r} are not an object.")
-    return {"type": "tool_use", "id": part.id, "name": part.name, "input": given}
+        _decode_object(arguments)
+    except UNREADABLE as error:
+        raise AnswerUntranslatable(f"The arguments for the tool {part.name!r} are not a JSON object.") from error
+    return {"type": "tool_use", "id": part.id, "name": part.name, "input": msgspec.Raw(arguments.encode())}

@@ -4,7 +4,6 @@ import time
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from portico.gateway.dialects.translate_call import MOST_ANSWER_BYTES, Translation
 from portico.gateway.dialects.translate_chat import (
@@ -15,7 +14,7 @@ from portico.gateway.dialects.translate_chat import (
     TextPart,
     parts_of,
 )
-from portico.gateway.dialects.translate_responses import ResponsesAsk, as_chat, read_responses_ask
+from portico.gateway.dialects.translate_responses import Format, ResponsesAsk, Tool, as_chat, read_responses_ask
 from portico.gateway.dialects.translate_stream import StreamWriter, named_event
 
 RESPONSES: Final = b"/v1/responses"
@@ -33,7 +32,7 @@ class ResponsesTranslation(Translation):
 
     def read_ask(self, body: bytes) -> bytes:
         ask = read_responses_ask(body)
-        chat = orjson.dumps(as_chat(ask))
+        chat = msgspec.json.encode(as_chat(ask))
         self.streams, self._frame = bool(ask.stream), response_frame(self.own_id, ask)
         return chat
 
@@ -46,13 +45,13 @@ class ResponsesTranslation(Translation):
             for place, part in enumerate(parts)
         ]
         frame = {**self._frame, "model": answer.model or self._frame["model"]}
-        return orjson.dumps(ended(frame, items, choice.finish_reason, usage))
+        return msgspec.json.encode(ended(frame, items, choice.finish_reason, usage))
 
     def error_body(self, status: int, message: str, facts: dict[str, Any]) -> bytes:
         fallback = "invalid_request_error" if status < 500 else "server_error"
         fields = facts.get("fields") or [{}]
         error = {"code": None, **facts, "type": _ERROR_TYPES.get(status, fallback), "message": message}
-        return orjson.dumps({"error": {**error, "param": fields[0].get("field")}})
+        return msgspec.json.encode({"error": {**error, "param": fields[0].get("field")}})
 
     def error_event(self, status: int, message: str, facts: dict[str, Any]) -> bytes:
         number = 0 if self._writer is None else self._writer.sequence_number
@@ -160,16 +159,7 @@ class ResponsesWriter(StreamWriter):
 
 def response_frame(own_id: str, ask: ResponsesAsk) -> dict[str, Any]:
     """What an answer says of its question."""
-    tools = [
-        {
-            "type": "function",
-            "name": t.name,
-            "description": t.description,
-            "parameters": t.parameters,
-            "strict": t.strict,
-        }
-        for t in ask.tools or ()
-    ]
+    tools = [_tool(tool) for tool in ask.tools or ()]
     choice = ask.tool_choice
     wanted = None if ask.text is None else ask.text.format
     return {
@@ -190,7 +180,7 @@ def response_frame(own_id: str, ask: ResponsesAsk) -> dict[str, Any]:
         "reasoning": {"effort": None if ask.reasoning is None else ask.reasoning.effort, "summary": None},
         "store": False,
         "temperature": ask.temperature,
-        "text": {"format": {"type": "text"} if wanted is None else msgspec.to_builtins(wanted)},
+        "text": {"format": {"type": "text"} if wanted is None else _format(wanted)},
         "tool_choice": "auto" if choice is None else choice if isinstance(choice, str) else msgspec.to_builtins(choice),
         "tools": tools,
         "top_p": ask.top_p,
@@ -198,6 +188,19 @@ def response_frame(own_id: str, ask: ResponsesAsk) -> dict[str, Any]:
         "usage": None,
         "user": ask.user,
     }
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    # Copies, or the whole question would be held as long as its answer lasts.
+    told = {"type": "function", "name": tool.name, "description": tool.description, "strict": tool.strict}
+    return {**told, "parameters": tool.parameters.copy()}
+
+
+def _format(wanted: Format) -> dict[str, Any]:
+    if wanted.type != "json_schema":
+        return {"type": wanted.type}
+    told = {"name": wanted.name, "description": wanted.description, "strict": wanted.strict}
+    return {"type": wanted.type, **told, "schema": wanted.schema.copy()}
 
 
 def ended(

@@ -153,5 +153,24 @@ def read_json(decoder: Any, body: bytes) -> Any:
         raise MalformedJson("The body is nested too deeply.") from error
 
 
+# What a field of any JSON is when it is left out or null.
+ABSENT: Final = msgspec.Raw(b"null")
+
+
+def present(raw: msgspec.Raw) -> msgspec.Raw | None:
+    return None if bytes(raw) == b"null" else raw
+
+
+def object_text(raw: msgspec.Raw, field: str) -> str:
+    """An object that is carried byte for byte: numbers of any size arrive as they left.
+
+    raises   InvalidInput (400)
+    """
+    text = bytes(raw).decode()
+    if not text.lstrip().startswith("{"):
+        raise InvalidInput(field, "must be an object")
+    return text
+
+
 def without_nothing(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}

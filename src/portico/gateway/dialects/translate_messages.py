@@ -3,10 +3,9 @@
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-import orjson
 from msgspec import Meta, Struct
 
-from portico.gateway.dialects.translate_chat import read_json, without_nothing
+from portico.gateway.dialects.translate_chat import object_text, read_json, without_nothing
 from portico.kernel.errors import InvalidInput
 
 Positive = Annotated[int, Meta(ge=1, le=10_000_000)]
@@ -38,7 +37,7 @@ class ImageBlock(Struct, tag_field="type", tag="image", forbid_unknown_fields=Tr
 class ToolUseBlock(Struct, tag_field="type", tag="tool_use", forbid_unknown_fields=True):
     id: str
     name: str
-    input: dict[str, Any]
+    input: msgspec.Raw
     cache_control: Hint = None
     caller: None = None
 
@@ -60,7 +59,7 @@ class Message(Struct, forbid_unknown_fields=True):
 
 class Tool(Struct, forbid_unknown_fields=True):
     name: str
-    input_schema: dict[str, Any]
+    input_schema: msgspec.Raw
     description: str | None = None
     type: Literal["custom"] | None = None
     strict: bool | None = None
@@ -80,7 +79,7 @@ class Thinking(Struct, forbid_unknown_fields=True):
 
 class OutputFormat(Struct, forbid_unknown_fields=True):
     type: Literal["json_schema"]
-    schema: dict[str, Any]
+    schema: msgspec.Raw
 
 
 class OutputConfig(Struct, forbid_unknown_fields=True):
@@ -129,7 +128,7 @@ def as_chat(ask: MessagesAsk) -> dict[str, Any]:
         "temperature": ask.temperature,
         "top_p": ask.top_p,
         "stop": ask.stop_sequences or None,
-        "tools": [_tool(tool) for tool in ask.tools] if ask.tools else None,
+        "tools": [_tool(tool, place) for place, tool in enumerate(ask.tools)] if ask.tools else None,
         **_choice(ask.tool_choice),
         **_format(ask.output_config),
     }
@@ -201,7 +200,7 @@ def _from_assistant(message: Message, place: int) -> dict[str, Any]:
             case TextBlock():
                 texts.append(block)
             case ToolUseBlock():
-                function = {"name": block.name, "arguments": orjson.dumps(block.input).decode()}
+                function = {"name": block.name, "arguments": object_text(block.input, f"{where}.input")}
                 calls.append({"id": block.id, "type": "function", "function": function})
             case _:
                 raise InvalidInput(f"{where}.type", "an assistant's message holds only text and tool_use")
@@ -209,7 +208,8 @@ def _from_assistant(message: Message, place: int) -> dict[str, Any]:
     return {**answer, "tool_calls": calls} if calls else answer
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _tool(tool: Tool, place: int) -> dict[str, Any]:
+    object_text(tool.input_schema, f"tools[{place}].input_schema")
     function = {
         "name": tool.name,
         "description": tool.description,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from portico.gateway.dialects.translate_chat import read_json, refused_field, without_nothing
+from portico.gateway.dialects.translate_chat import ABSENT, present, read_json, refused_field, without_nothing
 from portico.kernel.errors import InvalidInput
 
 Positive = Annotated[int, Meta(ge=1, le=10_000_000)]
@@ -67,7 +67,7 @@ class ResultItem(Struct, forbid_unknown_fields=True):
 class Tool(Struct, forbid_unknown_fields=True):
     type: Literal["function"]
     name: str
-    parameters: dict[str, Any] | None = None
+    parameters: msgspec.Raw = ABSENT
     description: str | None = None
     strict: bool | None = None
 
@@ -80,7 +80,7 @@ class NamedTool(Struct, forbid_unknown_fields=True):
 class Format(Struct, forbid_unknown_fields=True):
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
-    schema: dict[str, Any] | None = None
+    schema: msgspec.Raw = ABSENT
     description: str | None = None
     strict: bool | None = None
 
@@ -243,7 +243,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     function = {
         "name": tool.name,
         "description": tool.description,
-        "parameters": tool.parameters,
+        "parameters": present(tool.parameters),
         "strict": tool.strict,
     }
     return {"type": "function", "function": without_nothing(function)}
@@ -261,7 +261,8 @@ def _format(text: TextConfig | None) -> dict[str, Any] | None:
     wanted = text.format
     if wanted.type == "json_object":
         return {"type": "json_object"}
-    if wanted.schema is None or not wanted.name:
+    schema = present(wanted.schema)
+    if schema is None or not wanted.name:
         raise InvalidInput("text.format", "of the type json_schema needs a name and a schema")
-    schema = {"name": wanted.name, "schema": wanted.schema, "description": wanted.description, "strict": wanted.strict}
-    return {"type": "json_schema", "json_schema": without_nothing(schema)}
+    told = {"name": wanted.name, "schema": schema, "description": wanted.description, "strict": wanted.strict}
+    return {"type": "json_schema", "json_schema": without_nothing(told)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-import orjson
+import msgspec
 
 from portico.gateway.dialects.translate_chat import AnswerUntranslatable, ChatAnswer, ChatUsage, Said, ToolCall
 
@@ -136,4 +136,4 @@ class StreamWriter:
 
 
 def named_event(name: str, value: dict[str, Any]) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(value))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(value))

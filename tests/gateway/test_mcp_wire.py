@@ -1,12 +1,16 @@
 """What passes on the way to an MCP server and what does not, byte by byte."""
 
 import base64
+import json
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portico.domains.routing.model import EndpointEntry, GrantEntry, VersionEntry
+from portico.gateway.dialects import mcp
 from portico.gateway.sessions import Session, SessionBook
 from portico.platform.crypto import KeyRing, Sealer
 from tests.gateway import house as terms
@@ -17,6 +21,7 @@ OTHER = "pk_9z8y7x6w_" + "t" * 43
 KEYS = (key(), key(OTHER, id="key_2", name="other"))
 SINGLE = "MCP-Protocol-Version: 2026-07-28\r\n"
 META = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
+WORDS = st.sampled_from(["jsonrpc", "id", "method", "params", "result", "error", "name", "uri", "_meta"])
 DONE = b'{"jsonrpc":"2.0","id":1,"result":{}}'
 OPENED = answer(DONE, "200 OK", "Content-Type: application/json", "Mcp-Session-Id: ses-1")
 FINE = answer(DONE, "200 OK", "Content-Type: application/json")
@@ -59,6 +64,56 @@ async def test_a_message_and_its_headers_pass_as_they_are(build: Builder) -> Non
     assert (call.method, call.path, call.model) == ("tools/call", "/mcp/time", "add")
 
 
+@pytest.mark.parametrize(
+    ("body", "operation"),
+    [
+        (b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":4}}', "notifications/cancelled"),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}', "response"),
+        (b'{"jsonrpc":"2.0","id":"s-1","error":{"code":-1,"message":"no"}}', "response"),
+        (b'{"jsonrpc":"2.0","id":4,"method":"ping","params":null}', "ping"),
+    ],
+)
+async def test_what_clients_say_unasked_or_answer_passes_too(build: Builder, body: bytes, operation: str) -> None:
+    house, server = await behind(build, answer(b"", "202 Accepted"))
+    assert (await post(house, body)).status == 202
+    assert server.requests[0].endswith(b"\r\n\r\n" + body)
+    [call] = await house.calls_ended()
+    assert (call.method, call.model) == (operation, None)
+
+
+async def test_a_long_name_is_compared_whole_and_recorded_short(build: Builder) -> None:
+    house, _ = await behind(build, FINE)
+    uri = "file:///" + "x" * 1000
+    assert (await post(house, message("resources/read", uri=uri), f"Mcp-Name: {uri}y\r\n")).status == 400
+    assert (await post(house, message("resources/read", uri=uri), f"Mcp-Name: {uri}\r\n")).status == 200
+    assert [call.model for call in await house.calls_ended(2)] == [uri[:200]] * 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(
+    st.binary(max_size=200)
+    | JSON.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass"))
+    | st.dictionaries(WORDS, JSON | st.sampled_from(["2.0", "tools/call", 1]), max_size=5).map(
+        lambda value: json.dumps({"jsonrpc": "2.0", "method": "tools/call", **value}).encode()
+    )
+)
+def test_any_bytes_are_a_message_or_refused(body: bytes) -> None:
+    try:
+        found = mcp.read_message(body)
+    except mcp.BadMessage as refusal:
+        told = mcp.error_body(refusal, None, b"{}")
+    else:
+        told = mcp.error_body(mcp.SessionNotFound(), found, b"{}")
+        assert json.loads(body)["jsonrpc"] == "2.0"
+    assert json.loads(told)["error"]["code"] in {-32700, -32600, -32602}
+
+
 async def test_the_server_gets_its_own_credential(build: Builder) -> None:
     sealed = Sealer(KeyRing(base64.b64decode(terms.MASTER_KEY))).seal("upstream-token", "org_DEMO/token")
     credential = CredentialEntry("Authorization", "Bearer {secret}", sealed, "org_DEMO/token")
@@ -79,6 +134,8 @@ async def test_the_server_gets_its_own_credential(build: Builder) -> None:
         (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600),
         (b'{"jsonrpc":"2.0","id":1}', -32600),
         (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600),
+        (b'{"jsonrpc":"2.0","id":%d,"method":"ping"}' % 2**64, -32600),
+        (message("ping", "i" * 513), -32600),
         (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', -32600),
         (message("tools/call"), -32602),
         (message("tools/call", name=7), -32602),

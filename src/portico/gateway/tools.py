@@ -31,7 +31,7 @@ class ToolsCall(GovernedCall):
         raw = self.raw
         if raw.head.method == b"POST":
             self._message = message = mcp.read_message(body)
-            raw.operation, raw.model = message.operation, message.name
+            raw.operation, raw.model = message.operation, message.asked_for
         mcp.check_headers(raw.head, self._message)
         raw.head.headers = mcp.headers_to_send(raw.head.headers)
 

@@ -22,7 +22,9 @@ SESSION, VERSION, METHOD, NAME = b"mcp-session-id", b"mcp-protocol-version", b"m
 LAST_EVENT = b"last-event-id"
 # Versions with sessions. Any other that a header names is of the era of single requests, as servers read it too.
 WITH_SESSIONS = frozenset({b"2024-11-05", b"2025-03-26", b"2025-06-18", b"2025-11-25"})
-MOST_NAME = 512
+MOST_NAME, MOST_ID = 512, 512
+# As much of a method or name as stands in the record.
+MOST_RECORDED = 200
 PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS, HEADER_MISMATCH = -32700, -32600, -32602, -32020
 
 _SERVICE = re.compile(rb"[a-z0-9][a-z0-9-]{0,62}")
@@ -104,7 +106,11 @@ class Message:
 
     @property
     def operation(self) -> str:
-        return self.method or "response"
+        return self.method[:MOST_RECORDED] or "response"
+
+    @property
+    def asked_for(self) -> str | None:
+        return None if self.name is None else self.name[:MOST_RECORDED]
 
 
 def split_target(path: bytes, target: bytes) -> tuple[str, bytes]:
@@ -146,11 +152,9 @@ def _read_response(envelope: _Envelope) -> Message:
 
 
 def _read_request(envelope: _Envelope, method: str) -> Message:
-    rpc_id = b"null" if envelope.id is UNSET else orjson.dumps(envelope.id)
+    rpc_id = _read_id(envelope.id)
     if not method or len(method) > MOST_NAME:
         raise BadMessage(INVALID_REQUEST, f"The method must have 1 to {MOST_NAME} characters.", rpc_id)
-    if envelope.id is None:
-        raise BadMessage(INVALID_REQUEST, "The id of a request must be a text or a whole number.")
     kind = _PARAMS.get(method, _Params)
     raw = b"" if envelope.params is UNSET else bytes(envelope.params)
     try:
@@ -163,6 +167,16 @@ def _read_request(envelope: _Envelope, method: str) -> Message:
     version = None if params.meta is UNSET or params.meta.version is UNSET else params.meta.version
     is_request = envelope.id is not UNSET
     return Message(rpc_id, method, is_request=is_request, name=name, version=version)
+
+
+def _read_id(given: str | int | UnsetType | None) -> bytes:
+    if given is UNSET:
+        return b"null"
+    if given is None or (isinstance(given, int) and abs(given) >= 2**63):
+        raise BadMessage(INVALID_REQUEST, "The id of a request must be a text or a whole number of 64 bits.")
+    if isinstance(given, str) and len(given) > MOST_ID:
+        raise BadMessage(INVALID_REQUEST, f"The id of a request may have {MOST_ID} characters.")
+    return orjson.dumps(given)
 
 
 def check_headers(head: Head, message: Message | None) -> None:

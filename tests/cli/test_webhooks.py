@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,6 +147,15 @@ def test_a_replay_says_how_many_first(desk: Desk, run: Run) -> None:
     done = run("webhooks", "replay", "whk_1", "--since", "2h", "--yes")
     assert done.exit_code == 0, done.output
     assert desk.asked[-1].body["dry_run"] is False
+
+
+@pytest.mark.req("SS26")
+@pytest.mark.parametrize(("origin", "shown"), [("event", "dead"), ("test", "dead (test)"), ("edit", "dead (edited)")])
+def test_what_is_no_event_of_the_log_is_marked_in_the_list(desk: Desk, run: Run, origin: str, shown: str) -> None:
+    desk.on("GET /api/v1/webhooks/whk_1/deliveries", listing(DELIVERY | {"origin": origin}))
+    done = run("webhooks", "deliveries", "list", "whk_1")
+    assert done.exit_code == 0, done.output
+    assert re.search(rf"{re.escape(shown)}\s+6", done.stdout), done.stdout
 
 
 def test_deliveries_are_listed_shown_and_sent_again(desk: Desk, run: Run, tmp_path: Path) -> None:

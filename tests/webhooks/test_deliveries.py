@@ -120,6 +120,7 @@ async def test_a_failed_test_is_tried_once_and_says_nothing_about_the_endpoint(d
     assert (tried.detail.delivery.state, tried.detail.delivery.origin, tried.sample) == ("dead", "test", True)
     seen = await service.find_webhook(ADMIN, made.id, deps)
     assert (seen.health.queue.failing_since, seen.health.queue.pending) == (None, 0)
+    assert (seen.health.delivered_24h, seen.health.failed_24h, seen.health.dead) == (0, 0, 0)
     assert await counters_are_true(deps)
 
 

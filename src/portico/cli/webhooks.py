@@ -47,11 +47,12 @@ WEBHOOK_FIELDS = (
     Column("LAST ERROR", "health.last_error"),
     Column("CREATED", moment("created_at")),
 )
+_NOT_OF_THE_LOG = {"test": " (test)", "edit": " (edited)"}
 DELIVERY_COLUMNS = (
     Column("CREATED", moment("created_at")),
     Column("KIND", "kind"),
     Column("SUBJECT", "subject"),
-    Column("STATE", lambda delivery: f"{delivery['state']} (edited)" if delivery["edited"] else delivery["state"]),
+    Column("STATE", lambda delivery: delivery["state"] + _NOT_OF_THE_LOG.get(delivery["origin"], "")),
     Column("ATTEMPTS", "attempts", right=True),
     Column("NEXT", moment("next_at")),
     Column("LAST ANSWER", lambda delivery: delivery["last_error"] or delivery["last_status"]),

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from argon2 import PasswordHasher
 
+from portico.domains.publishing import service
 from portico.domains.publishing.public import purge_published
 from portico.domains.tenancy import public as tenancy
 from portico.domains.tenancy.service import passwords as password_work
@@ -154,6 +155,21 @@ async def test_a_registered_schema_holds_for_what_is_published_from_then_on(shop
     assert (await publish(shop, id="o-3", data={})).status_code == 201
     trail = [event["kind"] for event in (await shop.get("/events", params={"kind": "event_type.*"})).json()["items"]]
     assert trail == ["event_type.removed.v1", "event_type.registered.v1"]
+
+
+async def test_nobody_waits_for_the_database_while_data_is_checked_against_a_schema(
+    shop: httpx2.AsyncClient, deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, open_connections = service.value_problems, list[int]()
+
+    def watched(*args: Any) -> Any:
+        open_connections.append(deps.db.sqlalchemy.pool.checkedout())  # type: ignore[attr-defined]
+        return real(*args)
+
+    monkeypatch.setattr(service, "value_problems", watched)
+    assert (await shop.put("/event-types/order.shipped", json={"schema": SCHEMA})).status_code == 200
+    assert (await publish(shop, data={"parcels": 2})).status_code == 201
+    assert open_connections == [0]
 
 
 async def test_a_schema_that_cannot_be_used_safely_is_refused(shop: httpx2.AsyncClient) -> None:

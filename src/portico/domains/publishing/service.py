@@ -41,15 +41,13 @@ async def publish_event(scope: OrgScope, envelope: Envelope, deps: Deps) -> tupl
     subject, digest = subject_of(kind, envelope.subject), _digest(envelope)
     if len(subject) > MAX_SUBJECT_CHARS:
         raise InvalidInput("subject", f"must be at most {MAX_SUBJECT_CHARS} characters together with the noun")
+    await _must_fit(scope, envelope, kind, deps)
     async with deps.uow() as tx:
         # Two that send the same event at once go one after the other.
         await events.hold_log(tx, scope)
         before = await store.load_published(tx, scope, envelope)
         if before is not None:
             return await _same(tx, scope, envelope, digest, before), True
-        registered = await store.load_type(tx, scope, kind)
-        if registered is not None:
-            _check(registered.schema, envelope.data)
         time = None if envelope.time is None else rfc3339(envelope.time)
         origin = {"source": envelope.source, "id": envelope.id, "time": time}
         event = await events.record_from_outside(
@@ -117,6 +115,15 @@ def _digest(envelope: Envelope) -> bytes:
     time = None if envelope.time is None else rfc3339(envelope.time)
     content = [envelope.type, time, envelope.subject, envelope.data]
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+async def _must_fit(scope: OrgScope, envelope: Envelope, kind: str, deps: Deps) -> None:
+    """Checked before anything is held, for a check may take long. What is on record already is not checked again."""
+    async with deps.read() as tx:
+        registered = await store.load_type(tx, scope, kind)
+        known = registered is not None and await store.load_published(tx, scope, envelope) is not None
+    if registered is not None and not known:
+        _check(registered.schema, envelope.data)
 
 
 def _check(schema: Mapping[str, Any], data: Mapping[str, Any]) -> None:

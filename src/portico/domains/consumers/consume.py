@@ -219,6 +219,7 @@ class _Run:
                 return await self._worked(share)
             except ConnectionHung as hung:
                 many = None
+                self._rest(place)
                 if hung.seq is not None:
                     failed[hung.seq] = hung.words
         return await self._worked(self._made(place, ahead, many, failed))

@@ -200,6 +200,32 @@ def test_a_webhook_is_edited_without_its_values_and_deleted_by_name(house: House
 
 
 @pytest.mark.req("SS26")
+def test_a_page_that_rests_hears_of_a_delivery_and_of_the_end_of_its_endpoint(house: House, owner_page: Page) -> None:
+    with endpoint(lambda _request: Reply(410)) as receiver:
+        created = made(house, receiver, "Gone for good", "secret.created")["webhook"]
+        webhook = Webhook(owner_page, "Gone for good", created["id"]).open()
+        expect(webhook.main).to_contain_text("The next event of the kinds it gets appears here at once.")
+        with house.owner() as owner:
+            owner.make("/secrets", name="told-to-nobody", value="a value that stays inside")
+        # Nothing on its way: the page asks by itself every 30 s only.
+        expect(webhook.deliveries).to_have_count(1, timeout=15_000)
+        expect(webhook.state).to_have_text("disabled", timeout=15_000)
+        expect(webhook.main).to_contain_text(
+            "Nothing is sent: The endpoint answered 410: it is gone. Mend the endpoint"
+        )
+
+
+@pytest.mark.req("SS26")
+def test_a_paused_webhook_does_not_promise_what_happens(house: House, owner_page: Page) -> None:
+    with endpoint() as receiver:
+        created = made(house, receiver, "At rest", "secret.created")["webhook"]
+        webhook = Webhook(owner_page, "At rest", created["id"]).open()
+        webhook.button("Pause").click()
+        expect(webhook.main).to_contain_text("While this webhook is paused, no event is queued for it.")
+        expect(webhook.main).not_to_contain_text("appears here at once")
+
+
+@pytest.mark.req("SS26")
 def test_webhooks_are_for_those_who_may_and_stay_in_their_org(
     house: House, viewer_page: Page, other_org_page: Page
 ) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico.domains.webhooks.signing import SignatureRefused, Stamp, new_secret, signed_headers, verify
-from tests.webhooks.receivers import Request, key_bytes, ours_accepts, standard_accepts
+from tests.webhooks.receivers import Request, key_bytes, ours_accepts, standard_accepts, standard_signature_is_right
 
 AT = datetime.now(UTC)
 STAMP = Stamp("7d3f3a3e-0000-4000-8000-000000000001", "service.created", 3, AT)
@@ -13,6 +14,11 @@ STAMP = Stamp("7d3f3a3e-0000-4000-8000-000000000001", "service.created", 3, AT)
 
 def request(body: bytes, *secrets: str, stamp: Stamp = STAMP) -> Request:
     return Request({name.lower(): value for name, value in signed_headers(stamp, body, secrets)}, body)
+
+
+def stamp_of_now() -> Stamp:
+    """The library judges by the real time, and a whole run of the tests is longer than its five minutes."""
+    return replace(STAMP, at=datetime.now(UTC))
 
 
 def test_a_secret_is_32_random_bytes_behind_its_prefix() -> None:
@@ -27,10 +33,11 @@ def test_any_body_passes_both_checks_as_it_was_sent_and_no_other_does(body: byte
     secret = new_secret()
     sent = request(body, secret)
     assert ours_accepts(secret, sent, AT)
+    assert standard_signature_is_right(secret, sent)
     verify(secret, sent.headers, body, AT)
     changed = Request(sent.headers, body + b" ")
     assert not ours_accepts(secret, changed, AT)
-    assert not standard_accepts(secret, changed)
+    assert not standard_signature_is_right(secret, changed)
     with pytest.raises(SignatureRefused):
         verify(secret, changed.headers, changed.body, AT)
 
@@ -38,8 +45,9 @@ def test_any_body_passes_both_checks_as_it_was_sent_and_no_other_does(body: byte
 @pytest.mark.req("C26", "SS26")
 def test_the_library_of_the_specification_verifies_what_is_sent() -> None:
     secret = new_secret()
-    assert standard_accepts(secret, request(b'{"type":"service.created"}', secret))
-    assert not standard_accepts(new_secret(), request(b'{"type":"service.created"}', secret))
+    sent = request(b'{"type":"service.created"}', secret, stamp=stamp_of_now())
+    assert standard_accepts(secret, sent)
+    assert not standard_accepts(new_secret(), sent)
 
 
 @pytest.mark.req("C26")
@@ -48,7 +56,7 @@ def test_while_two_secrets_are_valid_each_of_them_verifies() -> None:
     sent = request(b"{}", new, old)
     for secret in (new, old):
         assert ours_accepts(secret, sent, AT)
-        assert standard_accepts(secret, sent)
+        assert standard_accepts(secret, request(b"{}", new, old, stamp=stamp_of_now()))
         verify(secret, sent.headers, sent.body, AT)
     assert sent.headers["x-webhook-signature"].count("sha256=") == 2
     assert len(sent.headers["webhook-signature"].split(" ")) == 2

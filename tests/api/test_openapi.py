@@ -69,7 +69,7 @@ def test_every_reference_leads_to_a_schema_and_every_schema_is_used(document: di
     ("schema", "field", "values"),
     [
         ("Call", "verdict", ["allowed", "refused", "failed", "cancelled"]),
-        ("Call", "dialect", ["openai", "http", "mcp"]),
+        ("Call", "dialect", ["openai", "anthropic", "responses", "http", "mcp"]),
         ("Caller", "kind", ["key", "person", "anonymous"]),
         ("Breaker", "state", ["closed", "open", "half_open", "recovering"]),
         ("BudgetSubject", "kind", ["org", "scope", "principal"]),

@@ -21,7 +21,6 @@ TIME = hub.ServiceDraft("time", "tools", "http://127.0.0.1:9001/mcp")
 METHOD = hub.Method("now", "GET", "/now", "", {"type": "object"})
 
 
-@pytest.mark.req("HY19")
 async def test_a_tool_server_is_registered_found_and_shown_with_its_address(world: World) -> None:
     made = await world.client.post("/services", json={"name": "time", "kind": "tools", "url": TIME.url})
     assert made.status_code == 201, made.text

@@ -1884,7 +1884,7 @@ export interface components {
             principal: components["schemas"]["Caller"];
             service: components["schemas"]["CalledService"];
             /** @enum {string} */
-            dialect: "openai" | "http" | "mcp";
+            dialect: "openai" | "anthropic" | "responses" | "http" | "mcp";
             method: string;
             path: string;
             model: string | null;
@@ -1917,7 +1917,7 @@ export interface components {
             principal: components["schemas"]["Caller"];
             service: components["schemas"]["CalledService"];
             /** @enum {string} */
-            dialect: "openai" | "http" | "mcp";
+            dialect: "openai" | "anthropic" | "responses" | "http" | "mcp";
             method: string;
             path: string;
             model: string | null;

@@ -19,7 +19,7 @@ from portico.kernel.errors import InvalidFields, NotFound
 from portico.kernel.paging import PageAsk
 from portico.platform.deps import Deps
 from tests.hub.orgs import ADMIN
-from tests.webhooks.orgs import STORED, happen, listed, make_webhook, send
+from tests.webhooks.orgs import STORED, happen, listed, make_webhook, record, send
 from tests.webhooks.receivers import Reply, receiver
 
 DOWN = Reply(503)
@@ -276,6 +276,26 @@ async def noted(deps: Deps) -> list[tuple[str, object, object]]:
         (each.action, json.loads(each.detail)) for each in reversed(found) if each.action.startswith("webhook.replay")
     ]
     return [(action, detail["replayed"], detail["goes_on"]) for action, detail in told]
+
+
+@pytest.mark.req("HY26")
+async def test_many_events_at_once_are_queued_as_one_after_the_other(deps: Deps, clock: ManualClock) -> None:
+    """Heads, those behind them, and what has no lane of its own; also when a lane is taken, or some are queued already."""
+    made = await make_webhook(deps, "http://127.0.0.1:9/", kinds=("service.*",))
+    first = await happen(deps, "svc_1")
+    scope = tenancy.open_system_scope(ADMIN.org_id, ADMIN.scope)
+    async with deps.uow() as tx:
+        later = [await record(tx, about) for about in ("svc_1", "svc_2", "svc_2", "svc_3")]
+        await consumer.QueueDeliveries().consume_many(tx, scope, later)
+    queued = await listed(deps, made.id)
+    assert [each.event_id for each in queued] == [first.id, *(event.id for event in later)]
+    assert [each.next_at is not None for each in queued] == [True, False, True, False, True]
+    assert await counters_are_true(deps)
+    async with deps.uow() as tx:
+        newest = await record(tx, "svc_3")
+        await consumer.QueueDeliveries().consume_many(tx, scope, [*later, newest])
+    assert len(await listed(deps, made.id)) == 6
+    assert await counters_are_true(deps)
 
 
 # --- bounds and retention ---------------------------------------------------------------------------------------------

@@ -57,17 +57,29 @@ async def queue_events(
     for held in await queue_store.hold_webhooks(tx, scope, wanted.keys()):
         if held.deleted or held.webhook.status != "active":
             continue
-        pending = held.queue.pending
-        for event in wanted[held.webhook.id]:
-            delivery = delivery_for(held.webhook, event, at)
-            if pending >= MAX_PENDING:
-                delivery = replace(delivery, state="dead", finished_at=at, last_error=QUEUE_FULL)
-            added = await queue_store.enqueue(tx, scope, delivery, body_of(event), at)
-            pending += added and delivery.state == "pending"
+        pending = await _queue_for(tx, scope, held, wanted[held.webhook.id], at)
         await queue_store.settle(tx, scope, held, replace(held.queue, pending=pending), at)
         queued += pending - held.queue.pending
     tx.nudge("deliveries")
     return queued
+
+
+async def _queue_for(
+    tx: Tx, scope: OrgScope, held: queue_store.Held, wanted: Sequence[events.Event], at: datetime
+) -> int:
+    """How many then wait for the endpoint."""
+    pending = held.queue.pending
+    if 1 < len(wanted) <= MAX_PENDING - pending:
+        found = [(delivery_for(held.webhook, event, at), body_of(event)) for event in wanted]
+        if await queue_store.enqueue_new(tx, scope, held.webhook.id, found, at):
+            return pending + len(found)
+    for event in wanted:
+        delivery = delivery_for(held.webhook, event, at)
+        if pending >= MAX_PENDING:
+            delivery = replace(delivery, state="dead", finished_at=at, last_error=QUEUE_FULL)
+        added = await queue_store.enqueue(tx, scope, delivery, body_of(event), at)
+        pending += added and delivery.state == "pending"
+    return pending
 
 
 def delivery_for(webhook: Webhook, event: events.Event, at: datetime) -> Delivery:

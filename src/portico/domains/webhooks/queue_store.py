@@ -95,6 +95,28 @@ async def enqueue(tx: Tx, scope: OrgScope, delivery: Delivery, body: bytes, at: 
     return queued.state == "pending" and await _queue_again(tx, scope, queued)
 
 
+async def enqueue_new(
+    tx: Tx, scope: OrgScope, webhook_id: WebhookId, found: Sequence[tuple[Delivery, bytes]], at: datetime
+) -> bool:
+    """Put pending deliveries into their lanes all at once, in this order; False, and nothing done, when one is there already.
+
+    The caller holds the endpoint, as for `enqueue`.
+    """
+    known = select(deliveries.c.id).where(deliveries.c.id.in_([delivery.id for delivery, _ in found])).limit(1)
+    if (await tx.execute(known)).first() is not None:
+        return False
+    lanes = sorted({delivery.lane for delivery, _ in found if delivery.lane is not None})
+    waiting = deliveries.c.webhook_id == webhook_id, deliveries.c.lane.in_(lanes), deliveries.c.state == "pending"
+    taken = {row.lane for row in await tx.execute(select(deliveries.c.lane).distinct().where(*waiting))}
+    rows = []
+    for delivery, body in found:
+        queued = replace(delivery, next_at=None if delivery.lane in taken else at)
+        taken |= {delivery.lane} - {None}
+        rows.append(delivery_row(queued) | {"org_id": scope.org_id, "body": body, "leased_until": None})
+    await tx.execute(deliveries.insert(), rows)
+    return True
+
+
 async def _queue_again(tx: Tx, scope: OrgScope, delivery: Delivery) -> bool:
     """Attempts go on counting; the ladder starts anew."""
     again = (

@@ -1,5 +1,6 @@
 """What passes on the way to an MCP server and what does not, byte by byte."""
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -304,6 +305,20 @@ async def test_a_broken_stream_of_a_single_request_is_told_as_its_error(build: B
         + b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
     )
     assert not broken.endswith(b"0\r\n\r\n")
+
+
+async def test_a_stream_without_news_ends_well_and_says_nothing_against_the_server(build: Builder) -> None:
+    async def say_nothing(reader: Any, writer: Any) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await reader.read(-1)
+
+    server = await build.scripted(say_nothing)
+    house = await build.house(terms.service("time", server.url, kind="tools"), stream_idle_timeout_s=0.1)
+    opened = [house.ask("GET", "/mcp/time") for _ in range(12)]
+    assert [(got.status, got.body) for got in await asyncio.gather(*opened)] == [(200, b"")] * 12
+    assert [call.verdict for call in await house.calls_ended(12)] == ["allowed"] * 12
+    assert {breaker.state for breaker in house.gate.breakers.values()} == {"closed"}
 
 
 def test_the_book_of_sessions_is_bounded_for_each_org() -> None:

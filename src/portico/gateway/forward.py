@@ -261,12 +261,19 @@ class Forward(Sender):
             self._retry()
             return
         refusal = _refusal_of(error, self.routed.admitted.service.entry.name)
-        if not isinstance(refusal, EgressRefusedHere):
+        if self._fell_silent(error):
+            self._abandon_probe()
+        elif not isinstance(refusal, EgressRefusedHere):
             self._failed_once()
             if self._left > 0 and self._may_repeat(answered=False, unsent=isinstance(error, UpstreamUnreachable)):
                 self._again()
                 return
         self.relay.failed(refusal)
+
+    def _fell_silent(self, error: UpstreamBroken) -> bool:
+        """A stream of a tool server that stays open may have nothing to say: that tells nothing against the server."""
+        mcp = self.routed.admitted.known.raw.dialect == "mcp"
+        return mcp and self.relay.streamed and isinstance(error, UpstreamTimedOut)
 
     def _was_stale(self, connection: UpstreamConnection | None, error: UpstreamBroken) -> bool:
         """A kept connection that the service closed just as we used it tells nothing about the service: try a new one, once."""

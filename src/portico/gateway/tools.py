@@ -7,6 +7,7 @@ from portico.gateway.call import AdmittedCall, RawCall, RoutedCall
 from portico.gateway.dialects import mcp
 from portico.gateway.gate import Gate
 from portico.gateway.pipeline import GovernedCall
+from portico.gateway.refusals import UpstreamTimeout
 from portico.gateway.route import route
 from portico.gateway.sessions import Session
 from portico.gateway.wire.exchange import Exchange
@@ -85,6 +86,15 @@ class ToolsCall(GovernedCall):
         if self._message is None and not isinstance(refusal, mcp.BadMessage):
             return body
         return mcp.error_body(refusal, self._message, body)
+
+    def relay_failed(self, refusal: Refusal, *, started: bool) -> None:
+        if started and not self._done and self.raw.head.method == b"GET" and isinstance(refusal, UpstreamTimeout):
+            # Nothing came for long, which is how such a stream may be; its client opens the next one when it likes.
+            self._end("allowed", None)
+            self.exchange.head.keep_alive = False
+            self.exchange.end_answer([])
+        else:
+            super().relay_failed(refusal, started=started)
 
     def _last_words(self, refusal: Refusal) -> bytes:
         """A stream of a session may be taken up again where it broke, so it just breaks; a single request is lost and told so."""

@@ -60,6 +60,9 @@ def cases_of(secret: str, request: Request) -> list[tuple[bool, str, dict[str, s
     """What is genuine, and what differs from it in one thing."""
     timestamp = int(request.headers["x-webhook-timestamp"])
     old = {"x-webhook-timestamp": str(timestamp - 301), "webhook-timestamp": str(timestamp - 301)}
+    soon = {"x-webhook-timestamp": "soon", "webhook-timestamp": "soon"}
+    strange = {"x-webhook-signature": "sha256=ü", "webhook-signature": "v1,ü"}
+    stranger = {"content-type": "application/json"}
     none = {"x-webhook-signature": "sha256=", "webhook-signature": "v1,"}
     two = {
         "x-webhook-signature": f"sha256={'0' * 64},{request.headers['x-webhook-signature']}",
@@ -72,6 +75,10 @@ def cases_of(secret: str, request: Request) -> list[tuple[bool, str, dict[str, s
         (False, secret, request.headers, request.body + b" "),
         (False, secret, request.headers | old, request.body),
         (False, secret, request.headers | none, request.body),
+        (False, secret, request.headers | soon, request.body),
+        (False, secret, request.headers | strange, request.body),
+        (False, secret, stranger, request.body),
+        (False, secret, {name: value for name, value in request.headers.items() if "sign" not in name}, request.body),
     ]
 
 

@@ -43,4 +43,10 @@ describe("the snippets that verify a delivery", () => {
     expect(check(secret, signed(nowS() - 301, secret), body)).toBe(false);
     expect(check(secret, { ...signed(nowS(), secret), "x-webhook-timestamp": "soon" }, body)).toBe(false);
   });
+
+  it("refuse a stranger's request without falling over it", async () => {
+    const check = await compiled();
+    expect(check(secret, {}, body)).toBe(false);
+    expect(check(secret, { "x-webhook-timestamp": String(nowS()) }, body)).toBe(false);
+  });
 });

@@ -48,7 +48,9 @@ def test_the_empty_page_teaches_and_leads_to_the_form(other_org_page: Page) -> N
 def test_a_webhook_is_added_tested_and_followed_without_help(house: House, owner_page: Page) -> None:
     with endpoint() as receiver:
         form = NewWebhook(owner_page).open().describe("Shop backend", receiver.url).choose("key.created", "key.revoked")
-        expect(form.main).to_contain_text(re.compile(r"[1-9]\d* events? of (the last )?\d+ events would have been sent"))
+        expect(form.main).to_contain_text(
+            re.compile(r"[1-9]\d* events? of (the last )?\d+ events would have been sent")
+        )
         expect(form.main.get_by_role("region", name="Command")).to_contain_text("--kind key.created --kind key.revoked")
         secret = form.add()
         assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", secret)

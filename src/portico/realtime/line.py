@@ -66,6 +66,8 @@ class DirectLine(WebSocketsSansIOProtocol):
     """uvicorn's socket with a `Line` among the scope's extensions. Name it as `ws` in uvicorn's configuration."""
 
     on_ready: Callable[[], None] | None = None
+    # Not asked of uvicorn's event each time: a fan-out looks at it once for every socket.
+    ready = True
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -78,10 +80,6 @@ class DirectLine(WebSocketsSansIOProtocol):
         if scope is not None:
             scope["extensions"][EXTENSION] = self
 
-    @property
-    def ready(self) -> bool:
-        return self.writable.is_set()
-
     def write(self, frame: bytes) -> None:
         if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frame)
@@ -93,8 +91,13 @@ class DirectLine(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         self.transport.abort()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.ready = False
+
     def resume_writing(self) -> None:
         super().resume_writing()
+        self.ready = True
         if self.on_ready is not None:
             self.on_ready()
 

@@ -42,8 +42,9 @@ class Seat:
 
     def send(self, topic: str, packet: Packet) -> None:
         """Rows, none of which may be missing: without room the topic ends and the client is told to start it again."""
-        if self._passes():
-            self.line.write(packet.frame(deflated=self.deflates))
+        line = self.line
+        if line.ready and not self.outbox:
+            line.write(packet.frame(deflated=self.deflates))
         elif not self.outbox.offer(topic, packet):
             self.lose(topic)
 

@@ -101,7 +101,7 @@ class StatePump(Pump):
             self._version = step.version
             packet = _patch(self.topic, step)
             for seat in tuple(self.seats):
-                if not self._made_by(seat, step):
+                if step.tab is None or not self._made_by(seat, step):
                     seat.send(self.topic, packet)
 
     async def welcome(self, seat: Seat, since: int | None) -> None:
@@ -154,11 +154,7 @@ class StatePump(Pump):
 
     def _made_by(self, seat: Seat, step: Step) -> bool:
         """By this very tab: the tab's id alone would let one person keep changes from another."""
-        return (
-            step.tab is not None
-            and step.tab == seat.listening[self.topic].tab
-            and seat.identity.scope.actor.id == step.actor.id
-        )
+        return step.tab == seat.listening[self.topic].tab and seat.identity.scope.actor.id == step.actor.id
 
 
 def _patch(topic: str, step: Step) -> Packet:

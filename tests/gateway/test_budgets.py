@@ -313,6 +313,17 @@ async def test_budgets_of_calls_and_of_tokens(build: Builder, measure: str, limi
 
 
 @pytest.mark.req("N3")
+async def test_a_model_cannot_be_used_past_its_tokens_as_a_plain_service(build: Builder) -> None:
+    upstream = await build.upstream(chat_answer(10, 50))
+    service = model(upstream.url)
+    house = await build.house(service, snapshot={"budgets": (budget(1, "tokens"),)})
+    got = await house.ask("POST", f"/svc/{service.name}/chat/completions", b'{"model": "m", "messages": []}')
+    assert (got.status, got.json["error"]["code"]) == (404, "E9001")
+    assert "by name at /v1" in got.json["message"]
+    assert upstream.requests == []
+
+
+@pytest.mark.req("N3")
 async def test_all_budgets_that_apply_must_have_room_and_the_first_without_is_named(build: Builder) -> None:
     wide = budget(10_000)
     narrow = budget(

@@ -8,7 +8,7 @@ from portico.domains.limits.rate import RateBucket
 from portico.domains.usage.lines import RESERVE, encode
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall
 from portico.gateway.gate import Gate
-from portico.gateway.refusals import CallNotPermitted, RecordUnavailable, ServiceNotAllowed
+from portico.gateway.refusals import CallNotPermitted, RecordUnavailable, RouteNotFound, ServiceNotAllowed
 from portico.gateway.view import ServiceView, Who
 from portico.kernel.errors import NotFound, RateLimited
 
@@ -39,12 +39,24 @@ def find_service(gate: Gate, who: Who, raw: RawCall) -> ServiceView:
         service, kind = gate.view.find_model(who.org_id, who.scope, raw.name), "model"
     else:
         service, kind = gate.view.find_service(who.org_id, who.scope, raw.name), "service"
-        if service is not None and (service.entry.kind == "tools") != (raw.dialect == "mcp"):
-            # Sessions are kept apart only on the way that reads them.
-            service = None
     if service is None or not service.visible_to(who):
         raise NotFound(kind, raw.name)
+    if not raw.is_model:
+        _must_be_the_way_to(service, raw)
     return service
+
+
+def _must_be_the_way_to(service: ServiceView, raw: RawCall) -> None:
+    """Each kind has the one way that reads what it must: the tokens of a model, the sessions of a tool server.
+
+    As plain HTTP a model could be used past every budget of tokens and money.
+    """
+    kind = service.entry.kind
+    if kind == "model":
+        raise RouteNotFound(f"{raw.name} is a model service: call its models by name at /v1, not at a path of its own.")
+    if (kind == "tools") != (raw.dialect == "mcp"):
+        right = f"/mcp/{raw.name}" if kind == "tools" else f"/svc/{raw.name}/"
+        raise RouteNotFound(f"{raw.name} is a service of kind {kind}: call it at {right}.")
 
 
 def _permit(who: Who, service: ServiceView) -> None:

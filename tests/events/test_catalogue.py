@@ -27,6 +27,12 @@ SHAPED = events.declare(
 GOOD = {"shape_id": "s1", "size": 2, "sides": None, "filled": True, "tags": ["a"], "place": {"x": 1}}
 
 
+@pytest.fixture(autouse=True)
+def own_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test declares is gone after it: others ask the catalogue what the house has."""
+    monkeypatch.setattr(kinds, "_catalogue", dict(kinds._catalogue))
+
+
 def inside(org: str = "org_a", scope: str = "ENTERPRISE") -> OrgScope:
     return tenancy.open_system_scope(OrgId(org), scope)
 

@@ -30,7 +30,8 @@ async def _bury(house: House, org_id: OrgId, kind: str, name: str, consumer: str
     scope = tenancy.open_system_scope(org_id)
     async with open_deps(settings) as deps, deps.uow() as tx:
         found = await events.find_events(tx, scope, EventFilter((kind,)), 0, 500)
-        (event,) = [each for each in found if each.payload["name"] == name]
+        # The newest: another test may have used the name.
+        event = max((each for each in found if each.payload["name"] == name), key=lambda each: each.seq)
         now = deps.clock.now()
         letter = DeadLetter(ids.new(DeadLetterId), consumer, event, None, ERROR, 4, event.at, now)
         await letter_store.insert_letter(tx, tenancy.platform_scope(), letter)

@@ -75,12 +75,6 @@ async def due_webhooks(
     return [Due(WebhookId(row.id), OrgId(row.org_id), row.failing_since is not None) for row in await tx.execute(query)]
 
 
-async def next_due(tx: Tx, scope: PlatformScope) -> datetime | None:
-    query = select(func.min(webhooks.c.due_at)).where(webhooks.c.due_at.is_not(None))
-    found: datetime | None = (await tx.execute(query)).scalar_one()
-    return found
-
-
 async def enqueue(tx: Tx, scope: OrgScope, delivery: Delivery, body: bytes, at: datetime) -> bool:
     """Put a delivery into its lane, for the first time or again; False when it already waits there.
 

@@ -1,5 +1,6 @@
 """The one list of what runs by itself in the control process."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -81,18 +82,6 @@ class CheckHealth:
 
 
 @dataclass(slots=True)
-class ExpireLeases:
-    deps: Deps
-    name: str = "hub.expire_leases"
-    every_s: float = 5.0
-    least_s: float = 1.0
-    wakes_on: str | None = None
-
-    async def activate(self) -> str:
-        return f"{await hub.expire_leases(self.deps)} expired"
-
-
-@dataclass(slots=True)
 class DeliverWebhooks:
     """Every second, because retries begin at one second and nothing nudges when they are due."""
 
@@ -107,30 +96,36 @@ class DeliverWebhooks:
         return await webhooks.Sender(self.deps, self.numbers, Outbound(self.deps.settings)).run()
 
 
-@dataclass(slots=True)
-class TellExpiringKeys:
-    deps: Deps
-    name: str = "tenancy.tell_expiring_keys"
-    every_s: float = 3600.0
-    least_s: float = 60.0
-    wakes_on: str | None = None
+@dataclass(frozen=True, slots=True)
+class Regularly:
+    """Work that nothing but time calls for."""
 
-    async def activate(self) -> str:
-        return f"{await tenancy.tell_expiring_keys(tenancy.platform_scope(), self.deps)} told"
+    name: str
+    every_s: float
+    least_s: float
+    work: Callable[[], Awaitable[object]]
+    wakes_on: None = None
+
+    async def activate(self) -> object:
+        return await self.work()
 
 
-@dataclass(slots=True)
-class WarmCache:
-    """For the start; later the readers keep warm what they read."""
+def _by_time_alone(deps: Deps) -> list[Reconciler]:
+    async def expire_leases() -> str:
+        return f"{await hub.expire_leases(deps)} expired"
 
-    deps: Deps
-    name: str = "hub.warm_summaries"
-    every_s: float = 86_400.0
-    least_s: float = 60.0
-    wakes_on: str | None = None
+    async def tell_expiring_keys() -> str:
+        return f"{await tenancy.tell_expiring_keys(tenancy.platform_scope(), deps)} told"
 
-    async def activate(self) -> str:
-        return f"the services of {await hub.warm_summaries(self.deps)} orgs"
+    async def warm_cache() -> str:
+        # For the start; later the readers keep warm what they read.
+        return f"the services of {await hub.warm_summaries(deps)} orgs"
+
+    return [
+        Regularly("hub.expire_leases", 5.0, 1.0, expire_leases),
+        Regularly("tenancy.tell_expiring_keys", 3600.0, 60.0, tell_expiring_keys),
+        Regularly("hub.warm_summaries", 86_400.0, 60.0, warm_cache),
+    ]
 
 
 @dataclass(slots=True)
@@ -181,9 +176,7 @@ def plan(
         CompileSnapshot(deps, feed),
         FoldJournals(deps),
         CheckHealth(deps),
-        ExpireLeases(deps),
-        WarmCache(deps),
-        TellExpiringKeys(deps),
+        *_by_time_alone(deps),
         DeliverWebhooks(deps, delivered or webhooks.DeliveryNumbers()),
         PurgeOld(deps),
     ]

@@ -37,6 +37,8 @@ MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 _NO_POSTGRES = (
     "PostgreSQL is missing: half of the store tests did not run. Set PORTICO_TEST_POSTGRES to a server's URL."
 )
+# Folders whose tests start installations, browsers and other programs.
+WITH_PROCESSES = frozenset({"bridge", "cli", "drills", "e2e", "examples"})
 _postgres_server = pytest.StashKey[str]()
 
 
@@ -64,6 +66,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         wanted = getattr(metafunc.module, "ENGINES", ENGINES)
         engines = [name for name in metafunc.config.getoption("--engines").split(",") if name in wanted]
         metafunc.parametrize("engine_url", engines, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs real processes on a busy machine gets one second try; the summary names each that needed it."""
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in WITH_PROCESSES:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def load_every_table() -> None:

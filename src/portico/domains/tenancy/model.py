@@ -37,6 +37,13 @@ Permission = Literal[
     "webhooks.manage",
     "dashboards.read",
     "dashboards.manage",
+    "tools.read",
+    "tools.manage",
+    "agents.read",
+    "agents.manage",
+    "models.read",
+    "models.manage",
+    "policies.manage",
     "audit.read",
     "settings.read",
     "settings.manage",
@@ -48,7 +55,18 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 GRANTABLE: tuple[Grantable, ...] = get_args(Grantable)
 
 _VIEWER = frozenset(
-    {"services.read", "calls.read", "budgets.read", "limits.read", "events.read", "dashboards.read", "settings.read"}
+    {
+        "services.read",
+        "calls.read",
+        "budgets.read",
+        "limits.read",
+        "events.read",
+        "dashboards.read",
+        "tools.read",
+        "agents.read",
+        "models.read",
+        "settings.read",
+    }
 )
 _OPERATOR = _VIEWER | {"services.call", "keys.read", "members.read", "dashboards.manage", "audit.read"}
 _DEVELOPER = _OPERATOR | {
@@ -58,6 +76,8 @@ _DEVELOPER = _OPERATOR | {
     "secrets.manage",
     "events.publish",
     "webhooks.read",
+    "agents.manage",
+    "models.manage",
 }
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     "viewer": _VIEWER,

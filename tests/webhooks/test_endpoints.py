@@ -10,16 +10,24 @@ from portico.domains.audit import public as audit
 from portico.domains.events import public as events
 from portico.domains.webhooks import service
 from portico.domains.webhooks.errors import NameTaken, TooManyWebhooks
-from portico.domains.webhooks.model import MAX_WEBHOOKS, HeaderDraft, WebhookDraft, retry_after_s, retry_delay_s
+from portico.domains.webhooks.model import (
+    MAX_SILENCES,
+    MAX_WEBHOOKS,
+    HeaderDraft,
+    WebhookDraft,
+    retry_after_s,
+    retry_delay_s,
+)
 from portico.domains.webhooks.sealing import open_headers, valid_secrets
 from portico.domains.webhooks.service import CREATED as MADE
 from portico.domains.webhooks.tables import webhooks
 from portico.kernel.clock import ManualClock
 from portico.kernel.errors import InvalidFields, Refusal
+from portico.kernel.ids import WebhookId
 from portico.kernel.paging import PageAsk, decode_cursor
 from portico.platform.deps import Deps
 from tests.hub.orgs import ADMIN, IN_DEVELOPMENT
-from tests.webhooks.orgs import CREATED, STORED, UPDATED, happen, listed, make_webhook, send
+from tests.webhooks.orgs import CREATED, STORED, UPDATED, consume, happen, listed, make_webhook, record, send
 from tests.webhooks.receivers import ours_accepts, receiver, standard_accepts
 
 URL = "http://127.0.0.1:9/hook"
@@ -230,6 +238,75 @@ async def test_while_it_is_paused_nothing_is_sent_and_nothing_is_queued(deps: De
         await service.resume_webhook(ADMIN, made.id, deps)
         await send(deps)
     assert [request.event["subject"] for request in endpoint.taken] == ["service:svc_1"]
+
+
+@pytest.mark.req("SS26")
+async def test_what_happened_during_a_pause_is_not_queued_however_late_the_log_is_read(
+    deps: Deps, clock: ManualClock
+) -> None:
+    async def recorded(about: str) -> events.Event:
+        clock.advance(seconds=60)
+        async with deps.uow() as tx:
+            return await record(tx, about)
+
+    async with receiver() as endpoint:
+        made = await make_webhook(deps, endpoint.url)
+        unread = [await recorded("svc_before")]
+        for during, after in (("svc_first_pause", "svc_between"), ("svc_second_pause", "svc_after")):
+            await service.pause_webhook(ADMIN, made.id, deps)
+            unread.append(await recorded(during))
+            # Whoever pauses or resumes twice has done it once.
+            await service.pause_webhook(ADMIN, made.id, deps)
+            await service.resume_webhook(ADMIN, made.id, deps)
+            await service.resume_webhook(ADMIN, made.id, deps)
+            unread.append(await recorded(after))
+        for event in unread:
+            await consume(deps, event)
+        await send(deps)
+    listened = ["service:svc_before", "service:svc_between", "service:svc_after"]
+    assert [request.event["subject"] for request in endpoint.taken] == listened
+
+
+@pytest.mark.req("SS26")
+async def test_what_happened_before_a_pause_and_is_read_during_it_goes_out_afterwards(deps: Deps) -> None:
+    async with receiver() as endpoint:
+        made = await make_webhook(deps, endpoint.url)
+        async with deps.uow() as tx:
+            before = await record(tx, "svc_before")
+        await service.pause_webhook(ADMIN, made.id, deps)
+        await consume(deps, before)
+        await send(deps)
+        assert endpoint.requests == []
+        assert [each.state for each in await listed(deps, made.id)] == ["pending"]
+        await service.resume_webhook(ADMIN, made.id, deps)
+        await send(deps)
+    assert [request.event["subject"] for request in endpoint.taken] == ["service:svc_before"]
+
+
+@pytest.mark.req("SS26")
+async def test_what_happened_while_an_endpoint_was_disabled_is_not_queued(deps: Deps) -> None:
+    made = await make_webhook(deps, URL)
+    assert await service.disable_webhook(ADMIN, WebhookId(made.id), "It is gone.", deps)
+    # Out of its disabled state it may be paused first.
+    await service.pause_webhook(ADMIN, made.id, deps)
+    async with deps.uow() as tx:
+        meanwhile = await record(tx, "svc_1")
+    await service.resume_webhook(ADMIN, made.id, deps)
+    await consume(deps, meanwhile)
+    assert await listed(deps, made.id) == []
+
+
+async def test_many_pauses_are_remembered_in_little_room(deps: Deps) -> None:
+    made = await make_webhook(deps, URL)
+    for _ in range(MAX_SILENCES + 5):
+        await service.pause_webhook(ADMIN, made.id, deps)
+        async with deps.uow() as tx:
+            last = await record(tx, "svc_1")
+        await service.resume_webhook(ADMIN, made.id, deps)
+    seen = await service.find_webhook(ADMIN, made.id, deps)
+    assert len(seen.webhook.silences) == MAX_SILENCES
+    assert (seen.webhook.listened_at(last.seq), seen.webhook.listened_at(last.seq + 2)) == (False, True)
+    assert not seen.webhook.listened_at(seen.webhook.silences[0].begin)
 
 
 async def test_names_and_numbers_are_counted_per_scope(deps: Deps) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from portico.domains.events import public as events
 from portico.domains.webhooks import queue_store, store
-from portico.domains.webhooks.filters import body_of, wants
+from portico.domains.webhooks.filters import body_of, is_for
 from portico.domains.webhooks.model import MAX_PENDING, Delivery, Webhook, delivery_id, lane_of
 from portico.kernel.ids import EventId, OrgId, WebhookId
 from portico.kernel.scope import OrgScope, PlatformScope
@@ -18,7 +18,8 @@ QUEUE_FULL = f"E9702 not sent: {MAX_PENDING:,} deliveries were already waiting f
 
 @dataclass(frozen=True, slots=True)
 class QueueDeliveries:
-    """One delivery for each active endpoint that wants an event; an event consumed again is sent again, under the same id."""
+    """One delivery for each endpoint that wants an event and listened when it was recorded, however late it is consumed; an event
+    consumed again is sent again, under the same id."""
 
     name: str = "webhooks"
     begins: Literal["newest", "oldest"] = "newest"
@@ -28,34 +29,34 @@ class QueueDeliveries:
         return True
 
     async def choose(self, tx: Tx, scope: PlatformScope, found: Sequence[events.Event]) -> set[EventId]:
-        """Those that some active endpoint listens to now: one that comes later is told nothing of what was before it."""
+        """Those that some endpoint listened to: one that comes later is told nothing of what was before it."""
         listening: dict[tuple[OrgId, str], list[Webhook]] = {}
-        for each in await store.active_in(tx, scope, sorted({event.org_id for event in found})):
+        for each in await store.endpoints_in(tx, scope, sorted({event.org_id for event in found})):
             listening.setdefault((each.org_id, each.scope), []).append(each)
         return {
             event.id
             for event in found
-            if any(wants(each, event) for each in listening.get((event.org_id, event.scope), []))
+            if any(is_for(each, event) for each in listening.get((event.org_id, event.scope), []))
         }
 
     async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
         await self.consume_many(tx, scope, [event])
 
     async def consume_many(self, tx: Tx, scope: OrgScope, found: Sequence[events.Event]) -> None:
-        listening = await store.active_webhooks(tx, scope, scope.scope)
-        wanted = {each.id: [event for event in found if wants(each, event)] for each in listening}
+        listening = await store.endpoints_of(tx, scope, scope.scope)
+        wanted = {each.id: [event for event in found if is_for(each, event)] for each in listening}
         await queue_events(tx, scope, {each: some for each, some in wanted.items() if some}, tx.clock.now())
 
 
 async def queue_events(
     tx: Tx, scope: OrgScope, wanted: Mapping[WebhookId, Sequence[events.Event]], at: datetime
 ) -> int:
-    """Queue for each endpoint its events, as far as it is active; how many deliveries were queued."""
+    """Queue for each endpoint its events; how many deliveries were queued. What is queued for a paused one waits until it is resumed."""
     if not wanted:
         return 0
     queued = 0
     for held in await queue_store.hold_webhooks(tx, scope, wanted.keys()):
-        if held.deleted or held.webhook.status != "active":
+        if held.deleted:
             continue
         pending = await _queue_for(tx, scope, held, wanted[held.webhook.id], at)
         await queue_store.settle(tx, scope, held, replace(held.queue, pending=pending), at)

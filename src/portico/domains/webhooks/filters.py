@@ -7,6 +7,11 @@ from portico.domains.webhooks.model import Webhook
 from portico.kernel.clock import rfc3339
 
 
+def is_for(webhook: Webhook, event: events.Event) -> bool:
+    """Whether the endpoint listened when the event was recorded, and wants it."""
+    return webhook.listened_at(event.seq) and wants(webhook, event)
+
+
 def wants(webhook: Webhook, event: events.Event) -> bool:
     """Whether an event passes the endpoint's filter; an empty list of services or templates lets all pass."""
     return (

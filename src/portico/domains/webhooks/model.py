@@ -25,6 +25,7 @@ FAILING_LIFE = timedelta(days=5)
 KEPT = timedelta(days=30)
 MAX_WEBHOOKS = 100
 MAX_PENDING = 200_000
+MAX_SILENCES = 20
 EXCERPT_BYTES = 2048
 # More of an answer is not even read.
 MOST_ANSWER_BYTES = 65_536
@@ -68,8 +69,19 @@ class Sealed:
     headers: bytes | None = field(default=None, repr=False)
 
 
+class Silence(NamedTuple):
+    """Positions of the log at which an endpoint did not listen: from the first, up to but without the second, when there is one."""
+
+    begin: int
+    end: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
+    """
+    silences   while it was paused or disabled: what was recorded then is not for it, whenever the log's consumer gets there
+    """
+
     id: WebhookId
     org_id: OrgId
     scope: ScopeName
@@ -88,6 +100,23 @@ class Webhook:
     previous_secret_until: datetime | None
     created_at: datetime
     updated_at: datetime
+    silences: tuple[Silence, ...] = ()
+
+    def listened_at(self, seq: int) -> bool:
+        return not any(begin <= seq and (end is None or seq < end) for begin, end in self.silences)
+
+    def silent_from(self, seq: int) -> "Webhook":
+        """The two oldest are taken for one when there are too many: what came between was consumed long ago."""
+        if self.silences and self.silences[-1].end is None:
+            return self
+        known = self.silences
+        if len(known) >= MAX_SILENCES:
+            known = (Silence(known[0].begin, known[1].end), *known[2:])
+        return replace(self, silences=(*known, Silence(seq, None)))
+
+    def listening_from(self, seq: int) -> "Webhook":
+        *before, last = self.silences
+        return replace(self, silences=(*before, Silence(last.begin, seq)))
 
     @property
     def ladder(self) -> tuple[int, ...]:

@@ -142,14 +142,14 @@ async def delete_webhook(scope: OrgScope, webhook_id: str, deps: Deps) -> None:
 
 
 async def pause_webhook(scope: OrgScope, webhook_id: str, deps: Deps) -> Seen:
-    """Nothing is sent and nothing new is queued until it is resumed; what is queued stays."""
+    """Nothing is sent until it is resumed, and what is recorded meanwhile is not queued; what is from before stays."""
     async with deps.uow() as tx:
         webhook = await _held(tx, scope, webhook_id)
         if webhook.status == "paused":
             return await _seen(tx, scope, webhook, deps)
         paused = replace(webhook, status="paused", disabled_reason=None, updated_at=deps.clock.now())
-        await _change_status(tx, scope, paused, deps)
-        await _record(tx, scope, PAUSED, paused, {})
+        seq = await _record(tx, scope, PAUSED, paused, {})
+        await _change_status(tx, scope, paused.silent_from(seq), deps)
         return await _seen(tx, scope, paused, deps)
 
 
@@ -160,8 +160,8 @@ async def resume_webhook(scope: OrgScope, webhook_id: str, deps: Deps) -> Seen:
         if webhook.status == "active":
             return await _seen(tx, scope, webhook, deps)
         resumed = replace(webhook, status="active", disabled_reason=None, updated_at=deps.clock.now())
-        await _change_status(tx, scope, resumed, deps)
-        await _record(tx, scope, RESUMED, resumed, {"was": webhook.status})
+        seq = await _record(tx, scope, RESUMED, resumed, {"was": webhook.status})
+        await _change_status(tx, scope, resumed.listening_from(seq), deps)
         tx.nudge("deliveries")
         return await _seen(tx, scope, resumed, deps)
 
@@ -174,8 +174,8 @@ async def disable_webhook(scope: OrgScope, webhook_id: WebhookId, reason: str, d
         if webhook is None or webhook.status != "active":
             return False
         disabled = replace(webhook, status="disabled", disabled_reason=reason, updated_at=deps.clock.now())
-        await _change_status(tx, scope, disabled, deps)
-        await _record(tx, scope, DISABLED, disabled, {"reason": reason}, reason=reason)
+        seq = await _record(tx, scope, DISABLED, disabled, {"reason": reason}, reason=reason)
+        await _change_status(tx, scope, disabled.silent_from(seq), deps)
         return True
 
 
@@ -265,9 +265,10 @@ def _host(webhook: Webhook) -> str:
 
 async def _record(
     tx: Tx, scope: OrgScope, kind: str, webhook: Webhook, detail: Mapping[str, object], **more: object
-) -> None:
+) -> int:
+    """The event's position in the log."""
     payload = {"webhook_id": webhook.id, "name": webhook.name, **more}
-    await events.record(tx, scope, kind=kind, payload=payload)
+    event = await events.record(tx, scope, kind=kind, payload=payload)
     await audit.record(
         tx,
         scope,
@@ -276,3 +277,4 @@ async def _record(
         severity="WARN" if kind in {DELETED, DISABLED, ROTATED} else "INFO",
         detail={**detail, **more},
     )
+    return event.seq

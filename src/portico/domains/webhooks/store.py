@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portico.domains.webhooks.model import HeaderHint, Health, Queue, Sealed, Webhook
+from portico.domains.webhooks.model import HeaderHint, Health, Queue, Sealed, Silence, Webhook
 from portico.domains.webhooks.tables import webhook_deliveries as deliveries
 from portico.domains.webhooks.tables import webhooks
 from portico.kernel.ids import OrgId, WebhookId
@@ -72,19 +72,19 @@ async def delete_webhook(tx: Tx, scope: OrgScope, webhook_id: WebhookId, at: dat
     await tx.execute(update(webhooks).where(_mine(scope), webhooks.c.id == webhook_id).values(gone))
 
 
-async def active_webhooks(tx: Tx, scope: OrgScope, scope_name: str) -> list[Webhook]:
-    """Every endpoint of one scope of the org that takes events, for the log's consumer."""
+async def endpoints_of(tx: Tx, scope: OrgScope, scope_name: str) -> list[Webhook]:
+    """Every endpoint of one scope of the org, for the log's consumer; which of them listened to an event, each knows itself."""
     query = (
         select(webhooks)
-        .where(webhooks.c.org_id == scope.org_id, webhooks.c.scope == scope_name, webhooks.c.status == "active")
+        .where(webhooks.c.org_id == scope.org_id, webhooks.c.scope == scope_name, webhooks.c.status != DELETED)
         .order_by(webhooks.c.id)
     )
     return [webhook_of(row) for row in await tx.execute(query)]
 
 
-async def active_in(tx: Tx, scope: PlatformScope, org_ids: Sequence[OrgId]) -> list[Webhook]:
-    """Every endpoint that takes events, of some orgs."""
-    query = select(webhooks).where(webhooks.c.org_id.in_(org_ids), webhooks.c.status == "active")
+async def endpoints_in(tx: Tx, scope: PlatformScope, org_ids: Sequence[OrgId]) -> list[Webhook]:
+    """Every endpoint of some orgs."""
+    query = select(webhooks).where(webhooks.c.org_id.in_(org_ids), webhooks.c.status != DELETED)
     return [webhook_of(row) for row in await tx.execute(query)]
 
 
@@ -153,6 +153,7 @@ def _row(webhook: Webhook) -> dict[str, Any]:
         "previous_secret_until": webhook.previous_secret_until,
         "created_at": webhook.created_at,
         "updated_at": webhook.updated_at,
+        "silences": [list(each) for each in webhook.silences],
     }
 
 
@@ -176,6 +177,7 @@ def webhook_of(row: Row[Any]) -> Webhook:
         previous_secret_until=row.previous_secret_until,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        silences=tuple(Silence(*each) for each in row.silences),
     )
 
 

@@ -40,6 +40,8 @@ webhooks = Table(
     Column("previous_secret_until", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    # Pairs of positions in the org's log; the last is null while the silence lasts.
+    Column("silences", Json, nullable=False, server_default="[]"),
     # The queue's own facts, kept by whoever holds the row's lock.
     Column("pending", Integer, nullable=False, server_default="0"),
     Column("due_at", UtcTime),

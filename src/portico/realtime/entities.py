@@ -16,7 +16,9 @@ from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.hub.model import ServiceFilter
 from portico.domains.limits import public as limits
+from portico.domains.notices import public as notices
 from portico.domains.tenancy import public as tenancy
+from portico.domains.vault import public as vault
 from portico.domains.webhooks import public as webhooks
 from portico.kernel.paging import Page, PageAsk, decode_cursor
 from portico.kernel.scope import OrgScope
@@ -41,40 +43,45 @@ Feed = hub.Gateways | None
 Lister = Callable[[OrgScope, PageAsk, Deps, Feed], Awaitable[Shown]]
 
 
-def _nothing(_scope: OrgScope, _feed: Feed) -> object:
+async def _nothing(_scope: OrgScope, _deps: Deps, _feed: Feed) -> object:
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Entities:
     """
-    reported   what the list shows of the gateways' reports, which no event tells of
+    permission   None: anyone who is signed in
+    beside       what the list depends on that no event tells of, such as the gateways' reports
+    people       for people, not for keys
     """
 
-    permission: str
+    permission: str | None
     list: Lister
-    reported: Callable[[OrgScope, Feed], object] = _nothing
+    beside: Callable[[OrgScope, Deps, Feed], Awaitable[object]] = _nothing
+    people: bool = False
 
 
 async def may_list(_deps: Deps, scope: OrgScope, noun: str) -> bool:
     entities = ENTITIES.get(noun)
-    return entities is not None and scope.may(entities.permission)
+    if entities is None or (entities.people and scope.actor.kind != "person"):
+        return False
+    return entities.permission is None or scope.may(entities.permission)
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What a reading of the list depends on: the log up to a position, who reads with which rights, the gateways' reports."""
+    """What a reading of the list depends on: the log up to a position, who reads with which rights, and what is beside the log."""
 
     position: int
     reader: OrgScope
-    reported: object
+    beside: object
 
 
 class EntityPump(Pump):
     """One reader's: the first 1,000 of the list."""
 
     def __init__(self, topic: str, deps: Deps, entities: Entities, feed: Feed) -> None:
-        super().__init__(topic, ("events", "breakers", "snapshot"))
+        super().__init__(topic, ("events", "breakers", "snapshot", "notices"))
         self._deps, self._entities, self._feed = deps, entities, feed
         self._known: dict[str, bytes] = {}
         self._cursor = 0
@@ -111,7 +118,7 @@ class EntityPump(Pump):
         """The mark is taken before the list is read, so that a change in between is looked for again."""
         async with self._deps.read() as tx:
             position, _ = await events.recent_events(tx, reader, 1)
-        mark = _Mark(position, reader, self._entities.reported(reader, self._feed))
+        mark = _Mark(position, reader, await self._entities.beside(reader, self._deps, self._feed))
         now_s = time.monotonic()
         changed, looked_s_ago = mark != self._mark, now_s - self._looked_at
         again = self._look_again and looked_s_ago >= LOOK_AGAIN_S
@@ -179,7 +186,46 @@ async def _services(scope: OrgScope, ask: PageAsk, deps: Deps, feed: Feed) -> Sh
     return _shown(page, lambda each: each.id, show)
 
 
-def _reported_of_services(scope: OrgScope, feed: Feed) -> object:
+async def _secrets(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    page = await vault.list_secrets(scope, ask, deps)
+    return _shown(page, lambda each: each.name, lambda each: vault.secret_wire(each, scope))
+
+
+async def _invitations(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    now = deps.clock.now()
+    page = await tenancy.list_invitations(scope, ask, deps)
+    return _shown(page, lambda each: each.id, lambda each: tenancy.invitation_wire(each, now))
+
+
+async def _grants(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    page, names = await tenancy.list_grants(scope, ask, None, deps)
+    return _shown(
+        page,
+        lambda each: each.id,
+        lambda each: tenancy.grant_wire(each, names.get(each.principal_id, each.principal_id)),
+    )
+
+
+async def _scopes(scope: OrgScope, _ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    found = await tenancy.list_scopes(scope, deps)
+    return [(each.name, tenancy.ScopeWire.model_validate(each)) for each in found], None
+
+
+async def _orgs(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    return _shown(await tenancy.list_orgs_of(scope, ask, deps), lambda each: each.id, tenancy.org_wire)
+
+
+async def _notices(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    return _shown(await notices.list_notices(scope, False, ask, deps), lambda each: each.id, notices.notice_wire)
+
+
+async def _newest_notice(scope: OrgScope, deps: Deps, _feed: Feed) -> object:
+    """Notices are made after their events, and reading one is no event."""
+    newest = await notices.list_notices(scope, False, PageAsk(1, None), deps)
+    return await notices.count_unread(scope, deps), [each.id for each in newest.items]
+
+
+async def _reported_of_services(scope: OrgScope, _deps: Deps, feed: Feed) -> object:
     return None if feed is None else (len(feed.statuses()), hub.breaker_readings(feed, scope.org_id))
 
 
@@ -191,4 +237,10 @@ ENTITIES: Mapping[str, Entities] = {
     "budgets": Entities("budgets.read", _budgets),
     "webhooks": Entities("webhooks.read", _webhooks),
     "dashboards": Entities("dashboards.read", _dashboards),
+    "secrets": Entities("secrets.read", _secrets),
+    "invitations": Entities("members.read", _invitations),
+    "grants": Entities("members.read", _grants),
+    "scopes": Entities(None, _scopes),
+    "orgs": Entities(None, _orgs),
+    "notices": Entities(None, _notices, _newest_notice, people=True),
 }

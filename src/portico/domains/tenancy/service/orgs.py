@@ -61,6 +61,19 @@ async def list_orgs(identity: Identity, ask: PageAsk, status: OrgStatus | None, 
         return await store.list_orgs(tx, PLATFORM, ask, status=status, only=() if status == "deleted" else mine)
 
 
+async def list_orgs_of(scope: OrgScope, ask: PageAsk, deps: Deps) -> Page[Org]:
+    """What list_orgs gives whoever reads with this scope."""
+    actor = scope.actor
+    async with deps.read() as tx:
+        if actor.kind != "person":
+            return await store.list_orgs(tx, PLATFORM, ask, status=None, only=(scope.org_id,))
+        person = await people_store.load_person(tx, PLATFORM, PersonId(actor.id))
+        if person is not None and person.is_superadmin:
+            return await store.list_orgs(tx, PlatformScope(actor), ask, status=None, only=None)
+        mine = await store.orgs_of_person(tx, PLATFORM, PersonId(actor.id))
+        return await store.list_orgs(tx, PLATFORM, ask, status=None, only=mine)
+
+
 async def find_org(identity: Identity, org_id: OrgId, deps: Deps) -> Org:
     async with deps.read() as tx:
         return await _visible(tx, identity, org_id)

@@ -26,6 +26,7 @@ from portico.kernel.errors import InvalidFields, Refusal
 from portico.kernel.ids import WebhookId
 from portico.kernel.paging import PageAsk, decode_cursor
 from portico.platform.deps import Deps
+from portico.platform.envelope import envelope
 from tests.hub.orgs import ADMIN, IN_DEVELOPMENT
 from tests.webhooks.orgs import CREATED, STORED, UPDATED, consume, happen, listed, make_webhook, record, send
 from tests.webhooks.receivers import ours_accepts, receiver, standard_accepts
@@ -72,6 +73,16 @@ async def test_production_refuses_an_address_that_is_not_a_public_https_one(deps
         await service.create_webhook(ADMIN, replace(GOOD, url=url), production)
     assert refused.value.row.e_code == e_code
     assert "pass" not in refused.value.message
+
+
+@pytest.mark.req("C27")
+@pytest.mark.parametrize("host", ["169.254.169.254", "metadata.google.internal", "[fd00:ec2::254]"])
+async def test_nobody_is_told_that_a_metadata_address_could_be_opened(deps: Deps, host: str) -> None:
+    for url, opened in ((f"https://{host}/in", False), ("https://10.0.0.1/in", True)):
+        with pytest.raises(Refusal) as refused:
+            await service.create_webhook(ADMIN, replace(GOOD, url=url), deps)
+        told = envelope(refused.value, correlation_id="", trace_id="", path="/webhooks", at=deps.clock.now())
+        assert (b"have the operator allow" in told) == opened
 
 
 @pytest.mark.req("C27")

@@ -178,7 +178,8 @@ REGISTRY: dict[str, Code] = {
             "E9704",
             403,
             "The address is not one Portico may call.",
-            "Use a public address, or have the operator allow the range in upstream.allowed_private_ranges.",
+            "Use a public address, or have the operator allow the range in upstream.allowed_private_ranges; no setting opens a "
+            "metadata address.",
         ),
         Code(
             "WEBHOOK_TLS",

@@ -8,6 +8,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 # Machines hand out their own credentials here; no setting opens these.
+METADATA_REASON = "is a metadata address"
 _METADATA = {
     "169.254.169.254",
     "169.254.170.2",
@@ -62,7 +63,7 @@ def _networks(ranges: tuple[str, ...]) -> tuple[Network, ...]:
 
 def _reason(address: Address, allowed: tuple[Network, ...]) -> str | None:
     if address in METADATA_ADDRESSES:
-        return "is a metadata address"
+        return METADATA_REASON
     if any(address.version == network.version and address in network for network in allowed):
         return None
     if _carried(address) is not None and _is_envelope(address):

@@ -10,12 +10,13 @@ from functools import lru_cache
 import httpx2
 
 from portico.kernel.errors import Refusal
-from portico.platform.egress import forbidden_address, metadata_host
+from portico.platform.egress import METADATA_REASON, forbidden_address, metadata_host
 from portico.platform.settings import Settings
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 Header = tuple[str, str]
 _MOST_ADDRESSES = 4
+_NEVER_OPENED = "Use another address: machines hand out their own credentials at this one, so no setting opens it."
 # One connection per request: a kept one could be used again for another name at the same address, unchecked.
 _NO_REUSE = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
 
@@ -24,7 +25,8 @@ class EgressRefused(Refusal):
     code = "EGRESS_REFUSED"
 
     def __init__(self, host: str, reason: str) -> None:
-        super().__init__(f"{host} {reason}, which Portico does not call.")
+        details = _NEVER_OPENED if reason == METADATA_REASON else None
+        super().__init__(f"{host} {reason}, which Portico does not call.", details=details)
 
 
 class Unreachable(Refusal):
@@ -102,7 +104,7 @@ class Outbound:
         """Every address of the name must be allowed: one that is not shows that the name is not to be trusted."""
         host = target.host
         if metadata_host(host):
-            raise EgressRefused(host, "is a metadata address")
+            raise EgressRefused(host, METADATA_REASON)
         try:
             addresses = await self._resolve(host, _port(target))
         except (OSError, UnicodeError) as error:

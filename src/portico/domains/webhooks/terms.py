@@ -9,7 +9,7 @@ from portico.domains.events import public as events
 from portico.domains.webhooks.errors import NoTls, UrlRefused
 from portico.domains.webhooks.model import HeaderDraft, WebhookDraft
 from portico.kernel.errors import FieldError
-from portico.platform.egress import forbidden_address, metadata_host
+from portico.platform.egress import METADATA_REASON, forbidden_address, metadata_host
 from portico.platform.outbound import EgressRefused
 from portico.platform.settings import Settings
 
@@ -63,7 +63,7 @@ def check_url(url: str, settings: Settings) -> None:
         raise UrlRefused("names no host and port that can be called")
     if settings.environment == "production" and parts.scheme != "https":
         raise NoTls(host)
-    reason = "is a metadata address" if metadata_host(host) else forbidden_address(host, settings.private_ranges)
+    reason = METADATA_REASON if metadata_host(host) else forbidden_address(host, settings.private_ranges)
     if reason is not None and reason != "is not an IP address":
         raise EgressRefused(host, reason)
 

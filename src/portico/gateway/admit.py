@@ -14,6 +14,8 @@ from portico.kernel.errors import NotFound, RateLimited
 
 # What a model may write when neither the caller nor the service's card says; a bound that is never absent.
 DEFAULT_OUTPUT_MAX = 4096
+# Kinds that are called in the one dialect that reads what it must of them; their paths begin with its name.
+_DIALECT_OF = {"tools": "mcp", "agent": "a2a"}
 
 
 def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
@@ -54,8 +56,8 @@ def _must_be_the_way_to(service: ServiceView, raw: RawCall) -> None:
     kind = service.entry.kind
     if kind == "model":
         raise RouteNotFound(f"{raw.name} is a model service: call its models by name at /v1, not at a path of its own.")
-    if (kind == "tools") != (raw.dialect == "mcp"):
-        right = f"/mcp/{raw.name}" if kind == "tools" else f"/svc/{raw.name}/"
+    if raw.dialect != _DIALECT_OF.get(kind, "http"):
+        right = f"/{_DIALECT_OF[kind]}/{raw.name}" if kind in _DIALECT_OF else f"/svc/{raw.name}/"
         raise RouteNotFound(f"{raw.name} is a service of kind {kind}: call it at {right}.")
 
 

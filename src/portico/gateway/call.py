@@ -13,7 +13,7 @@ from portico.gateway.wire.head import Head
 if TYPE_CHECKING:
     from portico.domains.limits.rate import RateBucket
 
-DialectName = Literal["openai", "anthropic", "responses", "http", "mcp"]
+DialectName = Literal["openai", "anthropic", "responses", "http", "mcp", "a2a"]
 
 
 class Usage:

@@ -48,7 +48,9 @@ class Outcome:
 def kind_of(known: KnownCall) -> str:
     if known.service is not None:
         return known.service.entry.kind
-    return "model" if known.raw.is_model else "tools" if known.raw.dialect == "mcp" else "http"
+    if known.raw.is_model:
+        return "model"
+    return {"mcp": "tools", "a2a": "agent"}.get(known.raw.dialect, "http")
 
 
 def charges_of(holds: list[Hold]) -> Charges:

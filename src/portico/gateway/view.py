@@ -176,6 +176,13 @@ def _view_version(entry: ServiceEntry, version: VersionEntry, heaviest: int) -> 
     return VersionView(version.version, version.weight, targets)
 
 
+def _base_path(kind: str, path: str) -> str:
+    """An MCP server answers at exactly its address, an agent where its card says; below all others lie paths."""
+    if kind == "tools":
+        return path or "/"
+    return "" if kind == "agent" else path.rstrip("/")
+
+
 def _view_target(entry: ServiceEntry, version: str, endpoint: EndpointEntry, *, canary: bool) -> Target:
     parts = urlsplit(endpoint.url)
     tls = parts.scheme == "https"
@@ -191,6 +198,5 @@ def _view_target(entry: ServiceEntry, version: str, endpoint: EndpointEntry, *, 
         port=parts.port or (443 if tls else 80),
         tls=tls,
         host_header=parts.netloc.encode(),
-        # An MCP server answers at exactly its address; below all others lie paths.
-        base_path=((parts.path or "/") if entry.kind == "tools" else parts.path.rstrip("/")).encode(),
+        base_path=_base_path(entry.kind, parts.path).encode(),
     )

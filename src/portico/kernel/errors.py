@@ -52,6 +52,13 @@ REGISTRY: dict[str, Code] = {
             "Check the method against /docs.",
         ),
         Code(
+            "AGENT_NOT_REGISTERED",
+            "E9006",
+            404,
+            "No agent of this name is registered, or you may not see it.",
+            "List the agents with portico agents list, or register it: portico agents register URL.",
+        ),
+        Code(
             "BAD_KEY",
             "E9101",
             401,
@@ -242,6 +249,22 @@ REGISTRY: dict[str, Code] = {
             503,
             "The service has no endpoint that can take the call.",
             "Add an endpoint or wait for a health check.",
+            True,
+        ),
+        Code(
+            "AGENT_NOT_RESPONDING",
+            "E9808",
+            504,
+            "The agent did not answer in time, or could not be reached.",
+            "Look at its health with portico agents health NAME; start it again, or raise the service's timeout.",
+            True,
+        ),
+        Code(
+            "AGENT_CARD_MISSING",
+            "E9809",
+            503,
+            "The agent's card was not read yet, or holds no interface that can be used.",
+            "Ask portico agents show NAME for what is wrong with the card; read it again with portico agents refresh NAME.",
             True,
         ),
         Code(

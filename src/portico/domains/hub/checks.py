@@ -139,12 +139,12 @@ def _model_problems(service: Service) -> list[FieldError]:
 
 
 def _tools_problems(service: Service) -> list[FieldError]:
-    """An MCP server says itself what it offers, and what a tool answers is not a matter of its address."""
-    if service.kind != "tools":
+    """MCP servers and agents say themselves what they offer, and what they answer is not a matter of their address."""
+    if service.kind not in {"tools", "agent"}:
         return []
     problems = [FieldError("methods", "are for services of kind http")] if service.methods else []
     return problems + (
-        [FieldError("cache_ttl_s", "must be 0 for services of kind tools")] if service.cache_ttl_s else []
+        [FieldError("cache_ttl_s", f"must be 0 for services of kind {service.kind}")] if service.cache_ttl_s else []
     )
 
 

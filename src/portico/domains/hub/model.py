@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from portico.kernel.ids import EndpointId, LeaseId, OrgId, ServiceId, VersionId
 from portico.kernel.scope import OrgScope, ScopeName
 
-ServiceKind = Literal["http", "model", "tools", "builtin"]
+ServiceKind = Literal["http", "model", "tools", "agent", "builtin"]
 Visibility = Literal["org", "restricted"]
 VersionStatus = Literal["active", "deprecated"]
 Health = Literal["unknown", "healthy", "unhealthy"]

@@ -103,6 +103,8 @@ def _address(service: Service, base_url: str) -> str:
             return f"{base_url}/v1"
         case "tools":
             return f"{base_url}/mcp/{service.name}"
+        case "agent":
+            return f"{base_url}/a2a/{service.name}"
         case "http":
             return f"{base_url}/svc/{service.name}"
         case _:

@@ -78,7 +78,7 @@ class _Common(Ask):
 
 class ServiceAsk(_Common):
     name: Word
-    kind: Literal["http", "model", "tools"]
+    kind: Literal["http", "model", "tools", "agent"]
     scope: Word | None = None
     url: Url
 

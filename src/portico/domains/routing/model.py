@@ -7,10 +7,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from portico.domains.agents.model import AgentEntry
+
 SubjectKind = Literal["org", "scope", "key", "address", "principal"]
 Measure = Literal["money", "tokens", "calls"]
 Window = Literal["hour", "day", "month"]
-ServiceKind = Literal["http", "model", "tools", "builtin"]
+ServiceKind = Literal["http", "model", "tools", "agent", "builtin"]
 BreakerStateName = Literal["closed", "open", "half_open", "recovering"]
 
 
@@ -89,7 +91,7 @@ class CredentialEntry(Struct, frozen=True):
 
 
 class ServiceEntry(Struct, frozen=True):
-    """`scope` None means every scope of the org; `models` are the names clients may ask for."""
+    """`scope` None means every scope of the org; `models` are the names clients may ask for; `agent` is there once a card was read."""
 
     id: str
     org_id: str
@@ -105,6 +107,7 @@ class ServiceEntry(Struct, frozen=True):
     models: tuple[str, ...]
     max_output_tokens: int | None
     credential: CredentialEntry | None
+    agent: AgentEntry | None = None
 
 
 class LimitEntry(Struct, frozen=True):

@@ -15,9 +15,9 @@ from portico.kernel.errors import REGISTRY
 from portico.platform.web import Moment, Wire
 
 # Said to readers but not checked: a record that a gateway of another version wrote must not make a whole list unreadable.
-CalledKind = Annotated[str, WithJsonSchema({"type": "string", "enum": ["http", "model", "tools", "builtin"]})]
+CalledKind = Annotated[str, WithJsonSchema({"type": "string", "enum": ["http", "model", "tools", "agent", "builtin"]})]
 Dialect = Annotated[
-    str, WithJsonSchema({"type": "string", "enum": ["openai", "anthropic", "responses", "http", "mcp"]})
+    str, WithJsonSchema({"type": "string", "enum": ["openai", "anthropic", "responses", "http", "mcp", "a2a"]})
 ]
 
 

@@ -1,0 +1,3 @@
+"""What other rooms may ask of agents."""
+
+__all__: list[str] = []

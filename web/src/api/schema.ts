@@ -2386,7 +2386,7 @@ export interface components {
             name: string;
             prefix: string;
             scope: string;
-            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "audit.read" | "settings.read" | "settings.manage")[];
+            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
             services: string[] | null;
             rate_limit_per_minute: number | null;
             /** @enum {string} */
@@ -2404,7 +2404,7 @@ export interface components {
              *       "services.call"
              *     ]
              */
-            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "audit.read" | "settings.read" | "settings.manage")[];
+            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
             services?: string[] | null;
             rate_limit_per_minute?: number | null;
             expires_in?: string | null;
@@ -2416,7 +2416,7 @@ export interface components {
         };
         KeyPatch: {
             name?: string | null;
-            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "audit.read" | "settings.read" | "settings.manage")[] | null;
+            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[] | null;
             services?: string[] | null;
             rate_limit_per_minute?: number | null;
         };
@@ -2481,7 +2481,7 @@ export interface components {
             scope: string;
             role: ("admin" | "developer" | "operator" | "viewer") | null;
             is_owner: boolean;
-            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "audit.read" | "settings.read" | "settings.manage")[];
+            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
             orgs: components["schemas"]["OrgOfMine"][];
         };
         Member: {
@@ -2550,7 +2550,7 @@ export interface components {
             name: string;
             prefix: string;
             scope: string;
-            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "audit.read" | "settings.read" | "settings.manage")[];
+            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
             services: string[] | null;
             rate_limit_per_minute: number | null;
             /** @enum {string} */

@@ -30,7 +30,20 @@ def payload_of(event: Item) -> str:
     return ", ".join(f"{name}={value}" for name, value in list(event["payload"].items())[:3])
 
 
+def name_of(event: Item) -> str:
+    """Whatever tells it from others of its kind."""
+    payload = event["payload"]
+    return str(payload.get("name") or event["subject"] or next(iter(payload.values()), "-"))
+
+
+# At most 100 characters together.
 EVENT_COLUMNS = (
+    Column("AT", lambda event: moment("at")(event)[5:]),
+    Column("KIND", lambda event: event["kind"].removesuffix(".v1"), most=30),
+    Column("ABOUT", name_of, most=20),
+    Column("ID", "id", most=30),
+)
+WIDE_EVENT_COLUMNS = (
     Column("SEQ", "seq", right=True),
     Column("AT", moment("at")),
     Column("KIND", "kind"),
@@ -117,13 +130,14 @@ def list_events(
     until: Until = None,
     limit: Limit = 20,
     cursor: Cursor = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Every column, however wide the table becomes.")] = False,
     json: Json = False,
 ) -> None:
     """What happened, newest first."""
     shell = shell_of(context)
     params: dict[str, Any] = {"kind": kind, "category": category, "subject": subject}
     params |= {"since": instant(since), "until": instant(until), "page_size": limit, "cursor": cursor}
-    shell.show_page(shell.api.page("/events", params), EVENT_COLUMNS, as_json=json)
+    shell.show_page(shell.api.page("/events", params), WIDE_EVENT_COLUMNS if wide else EVENT_COLUMNS, as_json=json)
 
 
 @events.command("show")

@@ -13,14 +13,16 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """`of` is a dotted path into the item, or a function of it."""
+    """`of` is a dotted path into the item, or a function of it; what is longer than `most` characters is cut."""
 
     title: str
     of: str | Callable[[Item], Any]
     right: bool = False
+    most: int | None = None
 
     def text(self, item: Item) -> str:
-        return shown(dig(item, self.of) if isinstance(self.of, str) else self.of(item))
+        text = shown(dig(item, self.of) if isinstance(self.of, str) else self.of(item))
+        return text if self.most is None or len(text) <= self.most else text[: self.most - 1] + "…"
 
 
 def dig(item: Item, path: str) -> Any:

@@ -61,10 +61,27 @@ async def test_a_published_event_is_in_the_log_as_it_was_sent(shop: httpx2.Async
         "source": "https://shop.example/orders",
         "id": "o-1-shipped",
         "time": "2026-01-01T10:00:00.000Z",
+        "extensions": {},
     }
     assert (await shop.get(f"/events/{event['id']}")).json() == event
     listed = (await shop.get("/events", params={"category": "integration", "kind": "order.*"})).json()["items"]
     assert listed == [event]
+
+
+@pytest.mark.req("SP17", "R-DATA-008")
+async def test_what_a_sender_adds_to_the_envelope_stays_with_the_event(shop: httpx2.AsyncClient) -> None:
+    added = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "sequence": -7, "sampled": True}
+    answer = await publish(shop, **added, unset=None)
+    assert answer.status_code == 201, answer.text
+    event = answer.json()["event"]
+    assert event["origin"]["extensions"] == added
+    assert event["payload"] == {"parcels": 2}
+    assert (await shop.get(f"/events/{event['id']}")).json() == event
+    # Another trace does not make it another event.
+    again = await publish(shop, traceparent="00-another")
+    assert (again.status_code, again.json()["event"]) == (200, event)
+    # As many as there may be.
+    assert (await publish(shop, id="o-2", **{f"more{number}": number for number in range(20)})).status_code == 201
 
 
 async def test_the_content_type_of_the_envelope_is_understood(shop: httpx2.AsyncClient) -> None:
@@ -113,6 +130,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"time": "yesterday"}, "time"),
     ({"datacontenttype": "text/xml"}, "datacontenttype"),
     ({"data_base64": "aGk="}, "data_base64"),
+    ({"traceParent": "00-1"}, "traceParent"),
+    ({"": "nameless"}, "is no attribute's name"),
+    ({"x" * 41: "long"}, "x" * 40),
+    ({"partitionkey": ["a"]}, "partitionkey"),
+    ({"partitionkey": {"a": 1}}, "partitionkey"),
+    ({"sampledrate": 0.5}, "sampledrate"),
+    ({"sequence": 2**31}, "sequence"),
+    ({"partitionkey": "x" * 1025}, "partitionkey"),
+    ({"partitionkey": "a\u0007b"}, "partitionkey"),
+    ({f"more{number}": number for number in range(21)}, "at most 20"),
 ]
 
 

@@ -36,6 +36,12 @@ def name_of(event: Item) -> str:
     return str(payload.get("name") or event["subject"] or next(iter(payload.values()), "-"))
 
 
+def extensions_of(event: Item) -> dict[str, Any]:
+    """What its sender added to the envelope."""
+    extensions: dict[str, Any] = (event["origin"] or {}).get("extensions", {})
+    return extensions
+
+
 # At most 100 characters together.
 EVENT_COLUMNS = (
     Column("AT", lambda event: moment("at")(event)[5:]),
@@ -63,6 +69,7 @@ EVENT_FIELDS = (
     Column(
         "From", lambda event: f"{event['origin']['source']} {event['origin']['id']}" if event["origin"] else "Portico"
     ),
+    Column("Attributes", lambda event: [f"{name}={value}" for name, value in extensions_of(event).items()]),
     Column("Payload", lambda event: jsonlib.dumps(event["payload"], ensure_ascii=False)),
 )
 TYPE_COLUMNS = (

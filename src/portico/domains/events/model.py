@@ -20,7 +20,7 @@ class Event:
     """`seq` is the event's position in its org's log; `actor` never carries the address here.
 
     subject   what it is about, `service:svc_…`: events of one subject reach every consumer in their order; "" has none
-    origin    of an event that came from outside: its `source`, its `id` there and its `time`
+    origin    of an event that came from outside: its `source`, its `id` there, its `time`, and its `extensions` if it has any
     """
 
     org_id: OrgId
@@ -33,7 +33,7 @@ class Event:
     at: datetime
     subject: str = ""
     category: Category = "application"
-    origin: Mapping[str, str | None] | None = None
+    origin: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ async def record(tx: Tx, scope: OrgScope, *, kind: str, payload: Mapping[str, ob
 
 
 async def record_from_outside(
-    tx: Tx, scope: OrgScope, *, kind: str, payload: Mapping[str, object], subject: str, origin: Mapping[str, str | None]
+    tx: Tx, scope: OrgScope, *, kind: str, payload: Mapping[str, object], subject: str, origin: Mapping[str, object]
 ) -> Event:
     """Append what another system tells; whoever calls this has checked that the kind is not one of the house's."""
     return await _append(tx, scope, kind, payload, subject, "integration", origin)
@@ -119,7 +119,7 @@ async def _append(
     payload: Mapping[str, object],
     subject: str,
     category: Category,
-    origin: Mapping[str, str | None] | None = None,
+    origin: Mapping[str, object] | None = None,
 ) -> Event:
     event = Event(
         org_id=scope.org_id,

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from portico.domains.events.model import Category, Event
 from portico.platform.web import Moment, Wire
 
@@ -13,11 +15,12 @@ class ActorWire(Wire):
 
 
 class OriginWire(Wire):
-    """Of an event that came from outside: who sent it, its id and its time there."""
+    """Of an event that came from outside: who sent it, its id and its time there, and the attributes that were added to it."""
 
     source: str
     id: str
     time: str | None
+    extensions: dict[str, str | int | bool] = Field(default_factory=dict)
 
 
 class EventWire(Wire):

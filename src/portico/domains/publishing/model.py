@@ -1,9 +1,11 @@
 """The envelope, and the types that an org registers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from portico.domains.publishing.extensions import Extension
 
 MAX_EVENT_BYTES = 64 * 1024
 MAX_SUBJECT_CHARS = 200
@@ -20,6 +22,7 @@ class Envelope:
     time: datetime | None
     subject: str | None
     data: Mapping[str, Any]
+    extensions: Mapping[str, Extension] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from portico.domains.audit import public as audit
 from portico.domains.events import public as events
 from portico.domains.publishing import store
 from portico.domains.publishing.errors import PublishedDifferently, PublishedLongAgo
+from portico.domains.publishing.extensions import extension_problems
 from portico.domains.publishing.model import (
     MAX_SUBJECT_CHARS,
     MAX_TYPES,
@@ -41,6 +42,8 @@ async def publish_event(scope: OrgScope, envelope: Envelope, deps: Deps) -> tupl
     subject, digest = subject_of(kind, envelope.subject), _digest(envelope)
     if len(subject) > MAX_SUBJECT_CHARS:
         raise InvalidInput("subject", f"must be at most {MAX_SUBJECT_CHARS} characters together with the noun")
+    if problems := extension_problems(envelope.extensions):
+        raise InvalidFields(tuple(problems))
     await _must_fit(scope, envelope, kind, deps)
     async with deps.uow() as tx:
         # Two that send the same event at once go one after the other.
@@ -48,10 +51,8 @@ async def publish_event(scope: OrgScope, envelope: Envelope, deps: Deps) -> tupl
         before = await store.load_published(tx, scope, envelope)
         if before is not None:
             return await _same(tx, scope, envelope, digest, before), True
-        time = None if envelope.time is None else rfc3339(envelope.time)
-        origin = {"source": envelope.source, "id": envelope.id, "time": time}
         event = await events.record_from_outside(
-            tx, scope, kind=kind, payload=envelope.data, subject=subject, origin=origin
+            tx, scope, kind=kind, payload=envelope.data, subject=subject, origin=_origin(envelope)
         )
         await store.insert_published(tx, scope, envelope, event.id, digest, event.at)
     return event, False
@@ -111,7 +112,14 @@ def _kind(type_name: str) -> str:
     return kind_of(type_name)
 
 
+def _origin(envelope: Envelope) -> dict[str, object]:
+    time = None if envelope.time is None else rfc3339(envelope.time)
+    origin = {"source": envelope.source, "id": envelope.id, "time": time}
+    return {**origin, "extensions": dict(envelope.extensions)} if envelope.extensions else dict(origin)
+
+
 def _digest(envelope: Envelope) -> bytes:
+    """Without the extensions: a sender that is not sure repeats the event, and its trace is another one then."""
     time = None if envelope.time is None else rfc3339(envelope.time)
     content = [envelope.type, time, envelope.subject, envelope.data]
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from portico.domains.events.model import Category
 from portico.domains.events.public import EventWire, Kind, unversioned
@@ -24,7 +24,10 @@ Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class CloudEvent(Ask):
-    """CloudEvents 1.0 in its structured JSON form; `data` is an object."""
+    """CloudEvents 1.0 in its structured JSON form; `data` is an object. Any other name is an extension attribute."""
+
+    model_config = ConfigDict(extra="allow", str_strip_whitespace=True)
+    __pydantic_extra__: dict[str, StrictBool | StrictInt | StrictStr | None]
 
     specversion: Literal["1.0"]
     id: Text
@@ -68,7 +71,9 @@ class EventTypeWire(Wire):
 
 
 def envelope_of(sent: CloudEvent) -> Envelope:
-    return Envelope(sent.source, sent.id, sent.type, sent.time, sent.subject, sent.data)
+    # An attribute that is null was not set.
+    extensions = {name: value for name, value in sent.__pydantic_extra__.items() if value is not None}
+    return Envelope(sent.source, sent.id, sent.type, sent.time, sent.subject, sent.data, extensions)
 
 
 def house_type_wire(kind: Kind) -> EventTypeWire:

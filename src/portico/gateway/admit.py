@@ -7,6 +7,7 @@ from portico.domains.limits.ledger import Spend, reserve
 from portico.domains.limits.rate import RateBucket
 from portico.domains.usage.lines import RESERVE, encode
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall
+from portico.gateway.choose import Choice, choose
 from portico.gateway.gate import Gate
 from portico.gateway.refusals import CallNotPermitted, RecordUnavailable, RouteNotFound, ServiceNotAllowed
 from portico.gateway.view import ServiceView, Who
@@ -29,7 +30,7 @@ def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
     service = known.service = find_service(gate, who, raw)
     _permit(who, service)
     tightest = take_rates(gate, who, raw.address)
-    bound = bound_of(raw, service)
+    bound = bound_of(raw, service) if raw.choice is None else dearest(raw, raw.choice)
     if gate.journal.trouble is not None:
         raise RecordUnavailable(gate.journal.trouble)
     holds = reserve(who.accounts, bound, raw.began_us) if who.accounts else []
@@ -38,7 +39,7 @@ def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
 
 def find_service(gate: Gate, who: Who, raw: RawCall) -> ServiceView:
     if raw.is_model:
-        service, kind = gate.view.find_model(who.org_id, who.scope, raw.name), "model"
+        service, kind = gate.view.find_model(who.org_id, who.scope, raw.name) or choose(gate, who, raw), "model"
     else:
         service, kind = gate.view.find_service(who.org_id, who.scope, raw.name), "service"
     if service is None or not service.visible_to(who):
@@ -96,6 +97,12 @@ def bound_of(raw: RawCall, service: ServiceView) -> Spend:
     if raw.bounded_output:
         tokens_out = output_bound(raw, service) * raw.choices
     return Spend(cost_of(service, tokens_in, tokens_out), tokens_in + tokens_out)
+
+
+def dearest(raw: RawCall, choice: Choice) -> Spend:
+    """Whichever of its models the call ends at, what was reserved covers it."""
+    bounds = [bound_of(raw, option.service) for option in choice.options]
+    return Spend(max(each.money_microusd for each in bounds), max(each.tokens for each in bounds))
 
 
 def output_bound(raw: RawCall, service: ServiceView) -> int:

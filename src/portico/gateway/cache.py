@@ -52,6 +52,8 @@ class AnswerCache:
             head.lowered.get(b"accept", b""),
             head.lowered.get(b"accept-language", b""),
             head.lowered.get(b"accept-encoding", b"") if not raw.is_model else b"",
+            # Under a route's name the same request may go to another model.
+            (raw.model or "").encode(),
             raw.body or b"",
         )
         return hashlib.sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()

@@ -12,6 +12,7 @@ from portico.gateway.wire.head import Head
 
 if TYPE_CHECKING:
     from portico.domains.limits.rate import RateBucket
+    from portico.gateway.choose import Choice
 
 DialectName = Literal["openai", "anthropic", "responses", "http", "mcp", "a2a"]
 
@@ -46,6 +47,8 @@ class RawCall:
     is_model    whether it goes to a model service, in whichever dialect it came
     operation   what the dialect calls it, when that says more than the HTTP method
     body        the whole body; None while it is passed on as a stream
+    choice      which model was chosen for a name that is not simply a model's
+    task        what a dialect other than the service's said that the call is for
     output_max  most output tokens the caller allows, None when the call does not say
     brought_correlation   the correlation id if the client brought it, else empty
     """
@@ -57,6 +60,7 @@ class RawCall:
         "body",
         "bounded_output",
         "brought_correlation",
+        "choice",
         "choices",
         "correlation_id",
         "dialect",
@@ -68,6 +72,7 @@ class RawCall:
         "operation",
         "output_max",
         "streamed",
+        "task",
         "trace_id",
         "traceparent",
         "upstream_path",
@@ -97,6 +102,8 @@ class RawCall:
         self.streamed, self.wants_usage, self.bounded_output = False, True, True
         self.choices = 1
         self.output_max: int | None = None
+        self.choice: Choice | None = None
+        self.task = ""
 
 
 class KnownCall:

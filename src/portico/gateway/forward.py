@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable
 
 from portico.gateway.breaker import Breaker
 from portico.gateway.call import RoutedCall
@@ -63,6 +64,7 @@ class Forward(Sender):
         "routed",
         "sent_ns",
         "target",
+        "turned_down",
     )
 
     def __init__(self, gate: Gate, routed: RoutedCall, relay: Relay) -> None:
@@ -77,6 +79,8 @@ class Forward(Sender):
         self._sent_end = self._attached = self._fresh = self._is_probe = False
         self._breaker: Breaker | None = None
         self._timer: asyncio.TimerHandle | None = None
+        # Asked before an error of the service goes to the client: whether somebody else takes the call over.
+        self.turned_down: Callable[[int], bool] | None = None
         self.attempts = 0
         self.target: Target = routed.targets[0]
         self.sent_ns = 0
@@ -197,12 +201,15 @@ class Forward(Sender):
     def answer_head(self, status: int, headers: list[Header], length: int | None, *, bodiless: bool) -> None:
         connection = self.connection
         assert connection is not None  # noqa: S101
-        if status >= 500:
-            self._failed_once()
-            if status in RETRY_STATUSES and self._left > 0 and self._may_repeat(answered=True):
-                self.connection = None
-                connection.drop()
-                self._again()
+        if status >= 400:
+            if status >= 500:
+                self._failed_once()
+                if status in RETRY_STATUSES and self._left > 0 and self._may_repeat(answered=True):
+                    self.connection = None
+                    connection.drop()
+                    self._again()
+                    return
+            if self.turned_down is not None and self.turned_down(status):
                 return
         now = time.monotonic()
         if status < 500 and self._breaker is not None and self._breaker.succeeded(now):
@@ -369,6 +376,16 @@ def request_head_tail(routed: RoutedCall) -> bytes:
 
 
 # Headers that speak to Portico and end here.
-OUR_KEYS = frozenset({b"x-api-key", b"api-key", b"x-portico-version", b"idempotency-key", b"x-portico-call"})
+OUR_KEYS = frozenset(
+    {
+        b"x-api-key",
+        b"api-key",
+        b"x-portico-version",
+        b"idempotency-key",
+        b"x-portico-call",
+        b"x-portico-task",
+        b"x-portico-prefer",
+    }
+)
 STOPPED = HOP_BY_HOP | SAID_BY_US_UPSTREAM | in_every_spelling(OUR_KEYS)
 STOPPED_IN_MODEL_CALLS = STOPPED | {b"accept-encoding"}

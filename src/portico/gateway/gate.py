@@ -24,6 +24,7 @@ from portico.gateway.cache import AnswerCache
 from portico.gateway.idempotency import IdempotencyBook
 from portico.gateway.journal import Journal
 from portico.gateway.locate import Locator
+from portico.gateway.pace import Pace
 from portico.gateway.sessions import SessionBook
 from portico.gateway.stats import Stats
 from portico.gateway.view import NOBODY, Granted, RateGate, ServiceView, Target, View, Who, view_service
@@ -63,6 +64,8 @@ class Gate:
         self.stats = Stats()
         self.cache = AnswerCache(settings.gateway.cache_bytes)
         self.sessions = SessionBook()
+        # How fast models were lately, for those that routes choose among: by service, model, and whether streamed.
+        self.paces: dict[tuple[str, str, bool], Pace] = {}
         self.idempotency = IdempotencyBook(
             settings.data_dir / "idempotency" / f"{identity.gateway_id}.jsonl",
             settings.gateway.max_idempotency_bytes,

@@ -35,10 +35,15 @@ class ModelsCall(GovernedCall):
 def usable_models(gate: Gate, who: Who) -> list[tuple[str, str]]:
     names = [
         (model, service.entry.name)
-        for (org_id, scope, model), service in gate.view.models.items()
+        for (org_id, scope, model), service in (*gate.view.models.items(), *gate.view.watched.items())
         if org_id == who.org_id
         and scope in {None, who.scope}
         and service.visible_to(who)
         and (who.services is None or service.entry.name in who.services)
     ]
-    return sorted(names)
+    routes = [
+        (name, "portico")
+        for org_id, scope, name in gate.view.routes
+        if org_id == who.org_id and scope in {None, who.scope}
+    ]
+    return sorted({**dict(routes), **dict(names)}.items())

@@ -7,6 +7,7 @@ from portico.domains.usage.model import Verdict
 from portico.gateway.admit import admit, output_bound, reserve_line
 from portico.gateway.cache import KeptAnswer
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, RoutedCall, Usage
+from portico.gateway.choose import NOT_SERVED, turned_down
 from portico.gateway.dialects import openai
 from portico.gateway.dialects.openai_fields import Ask
 from portico.gateway.forward import Forward
@@ -156,8 +157,10 @@ class GovernedCall:
             self._prepare_model_call(admitted, relay)
         elif self._cache_key is not None or self._idempotency is not None:
             relay.keep_whole_body()
-        self._forward = relay.sender = Forward(gate, routed, relay)
+        self._forward = relay.sender = forward = Forward(gate, routed, relay)
         self._relay = relay
+        if self.raw.choice is not None:
+            forward.turned_down = self._turned_down
         if admitted.holds:
             gate.journal.write_then(reserve_line(admitted, gate.view.version), self._recorded)
             admitted.journaled = True
@@ -165,7 +168,8 @@ class GovernedCall:
             self._forward.start()
 
     def _route(self, admitted: AdmittedCall) -> RoutedCall:
-        return route(self._gate, admitted)
+        choice = self.raw.choice
+        return route(self._gate, admitted) if choice is None else choice.route(self._gate, admitted)
 
     def _recorded(self, written: bool) -> None:
         """The reservation is in the journal, so the call may leave."""
@@ -183,6 +187,8 @@ class GovernedCall:
     def _prepare_model_call(self, admitted: AdmittedCall, relay: Relay) -> None:
         raw = self.raw
         assert raw.body is not None  # noqa: S101
+        if raw.choice is not None:
+            raw.body = raw.choice.asked_body
         asked_bytes = len(raw.body)
         if raw.bounded_output and self._ask is not None:
             bound = output_bound(raw, admitted.service) if admitted.holds else None
@@ -225,6 +231,8 @@ class GovernedCall:
         self._finish()
         settle_cached(self._gate, admitted, kept.status, len(kept.body), self._marks)
         headers = [*kept.headers, (mark, b"hit"), *self._our_headers()]
+        if self.raw.choice is not None:
+            headers += self.raw.choice.headers
         self.exchange.answer(kept.status, headers, kept.body)
 
     # -- RelayOwner ------------------------------------------------------------------------------------------------------------------------------------
@@ -235,6 +243,8 @@ class GovernedCall:
         lines = b"X-Request-Id: %b\r\ntraceparent: %b\r\nX-Portico-Call: %b\r\n" % ids
         if status >= 400:
             lines += b"X-Portico-Origin: upstream\r\n"
+        if raw.choice is not None and self._forward is not None:
+            lines += raw.choice.answered(self._gate, self._forward, status)
         return lines + self._rate_lines()
 
     def relay_ended(self) -> None:
@@ -281,9 +291,32 @@ class GovernedCall:
         else:
             self._refuse(refusal)
 
+    def _turned_down(self, status: int) -> bool:
+        return turned_down(status) and self._go_on(f"it answered {status}")
+
+    def _go_on(self, why: str) -> bool:
+        """The next model of a route takes the call over, when there is one; how it ends is then that one's matter."""
+        choice, admitted, relay, before = self.raw.choice, self._admitted, self._relay, self._forward
+        if choice is None or admitted is None or relay is None or before is None or relay.status:
+            return False
+        if not choice.go_on(why):
+            return False
+        before.stop()
+        # What is kept is kept for the model that was chosen first.
+        self._cache_key = None
+        try:
+            routed = choice.route(self._gate, admitted)
+            self._prepare_model_call(admitted, relay)
+            self._forward = relay.sender = forward = choice.forward(self._gate, routed, relay, before)
+            forward.turned_down = self._turned_down
+            forward.start()
+        except Refusal as refusal:
+            self._refuse(refusal)
+        return True
+
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with the envelope. A call that had left is settled as failed, one that had not as refused."""
-        if self._done:
+        if self._done or (isinstance(refusal, NOT_SERVED) and self._go_on(refusal.message)):
             return
         refusal = self._count_stranger(refusal)
         forward = self._forward

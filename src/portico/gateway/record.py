@@ -6,7 +6,7 @@ call as much as all of its writing.
 
 from portico.domains.limits.ledger import Hold
 from portico.domains.usage.lines import CALL, encode
-from portico.domains.usage.model import Verdict
+from portico.domains.usage.model import Stage, Verdict
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
 from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
@@ -15,6 +15,8 @@ from portico.kernel.errors import Refusal
 
 # (budget id, start of its window, held, charged)
 Charges = list[tuple[str, int, int, int]]
+# When each stage ended; written out only when one has more to say.
+Stages = list[int] | list[Stage]
 
 
 class Marks:
@@ -79,7 +81,7 @@ def stage_ends(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> 
     return ends
 
 
-def answered_line(forward: Forward, outcome: Outcome, ends: list[int], snapshot_version: int) -> bytes:
+def answered_line(forward: Forward, outcome: Outcome, ends: Stages, snapshot_version: int) -> bytes:
     """The record of a call that left for its service."""
     admitted = forward.routed.admitted
     raw, who, entry = admitted.known.raw, admitted.known.who, admitted.service.entry
@@ -142,7 +144,7 @@ class Unsent:
         self.bytes_out = 0
 
 
-def unsent_line(gate: Gate, known: KnownCall, admitted: AdmittedCall | None, ended: Unsent, ends: list[int]) -> bytes:
+def unsent_line(gate: Gate, known: KnownCall, admitted: AdmittedCall | None, ended: Unsent, ends: Stages) -> bytes:
     raw, who = known.raw, known.who
     service_id, service = (
         ("", raw.name) if known.service is None else (known.service.entry.id, known.service.entry.name)

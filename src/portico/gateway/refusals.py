@@ -80,6 +80,21 @@ class TooManyWaiting(Refusal):
         super().__init__(f"Too many calls already wait for the service {service!r}.")
 
 
+class ModelRetired(Refusal):
+    code = "MODEL_RETIRED"
+
+    def __init__(self, model: str, successor: str) -> None:
+        instead = f" Ask for {successor!r} instead." if successor else ""
+        super().__init__(f"The model {model!r} is retired.{instead}")
+
+
+class NoModel(Refusal):
+    code = "NO_MODEL"
+
+    def __init__(self, route: str, why: str) -> None:
+        super().__init__(f"No model of the route {route!r} can take this call: {why}.")
+
+
 class UpstreamUnreachableRefusal(Refusal):
     code = "UPSTREAM_UNREACHABLE"
 

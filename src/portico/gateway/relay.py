@@ -261,7 +261,14 @@ class Relay:
 
 
 SAID_BY_US = frozenset(
-    {b"x-request-id", b"traceparent", b"x-portico-call", b"x-portico-origin", b"x-portico-cost-microusd"}
+    {
+        b"x-request-id",
+        b"traceparent",
+        b"x-portico-call",
+        b"x-portico-origin",
+        b"x-portico-cost-microusd",
+        b"x-portico-model",
+    }
 )
 STOPPED = HOP_BY_HOP | SAID_BY_US | {b"content-length"}
 NOT_IN_A_SWITCH = STOPPED - {b"connection", b"upgrade"}

@@ -11,6 +11,7 @@ from portico.gateway.gate import Gate
 from portico.gateway.record import (
     Marks,
     Outcome,
+    Stages,
     Unsent,
     added_us,
     answered_line,
@@ -19,6 +20,7 @@ from portico.gateway.record import (
     stage_ends,
     unsent_line,
 )
+from portico.gateway.relay import Relay
 from portico.kernel.errors import Refusal
 
 NOTHING = Spend(0, 0, 0)
@@ -53,8 +55,13 @@ def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, ma
     gate.stats.count("allowed", admitted.service.entry.kind, status)
     ended = Unsent("allowed", status, (now_ns - raw.began_ns) // 1000, charges_of(admitted.holds))
     ended.cached, ended.bytes_out = True, size
-    gate.journal.write_soon(unsent_line(gate, admitted.known, admitted, ended, stage_ends(raw, marks, None, now_ns)))
+    gate.journal.write_soon(unsent_line(gate, admitted.known, admitted, ended, _stages(raw, marks, None, now_ns)))
     gate.on_journal_grew()
+
+
+def _stages(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> Stages:
+    ends = stage_ends(raw, marks, relay, now_ns)
+    return ends if raw.choice is None else raw.choice.stages(ends)
 
 
 def settle_call(
@@ -86,5 +93,6 @@ def settle_call(
     gate.stats.count(verdict, service.entry.kind, status)
     gate.stats.observe(took_us, ours_us, marks, raw.began_ns, forward.sent_ns)
     outcome = Outcome(verdict, status, took_us, ours_us, cost, usage, refusal)
-    gate.journal.write_soon(answered_line(forward, outcome, stage_ends(raw, marks, relay, now_ns), gate.view.version))
+    ends = _stages(raw, marks, relay, now_ns)
+    gate.journal.write_soon(answered_line(forward, outcome, ends, gate.view.version))
     gate.on_journal_grew()

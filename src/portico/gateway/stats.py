@@ -10,6 +10,10 @@ BUCKETS_MS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000,
 _BUCKETS_US = tuple(int(bound * 1000) for bound in BUCKETS_MS)
 
 
+# Of a kind; an installation with more routes counts the first.
+MOST_SERIES = 1000
+
+
 class Histogram:
     __slots__ = ("counts", "total_us")
 
@@ -30,6 +34,19 @@ class Stats:
         self.duration, self.added = Histogram(), Histogram()
         self.identify_ns = self.admit_ns = self.route_ns = self.send_ns = 0
         self.observed = 0
+        # By org, then by route and model, or by model.
+        self.choices: dict[tuple[str, str, str], int] = {}
+        self.deprecated: dict[tuple[str, str], int] = {}
+
+    def chose(self, org_id: str, route: str, model: str) -> None:
+        key = (org_id, route, model)
+        if key in self.choices or len(self.choices) < MOST_SERIES:
+            self.choices[key] = self.choices.get(key, 0) + 1
+
+    def used_deprecated(self, org_id: str, model: str) -> None:
+        key = (org_id, model)
+        if key in self.deprecated or len(self.deprecated) < MOST_SERIES:
+            self.deprecated[key] = self.deprecated.get(key, 0) + 1
 
     def count(self, verdict: str, kind: str, status: int) -> None:
         key = (verdict, kind, status)
@@ -51,6 +68,10 @@ class Stats:
             f'calls_total{{verdict="{verdict}",kind="{kind}",status="{status}"}}': count
             for (verdict, kind, status), count in self.calls.items()
         }
+        for (org_id, route, model), count in self.choices.items():
+            samples[f'model_route_choices_total{{org="{org_id}",route="{route}",model="{model}"}}'] = count
+        for (org_id, model), count in self.deprecated.items():
+            samples[f'deprecated_model_calls_total{{org="{org_id}",model="{model}"}}'] = count
         for name, histogram in (("call_duration_seconds", self.duration), ("added_latency_seconds", self.added)):
             running = 0
             for bound, count in zip((*BUCKETS_MS, None), histogram.counts, strict=True):

@@ -1,6 +1,7 @@
 """A model call in a dialect that the service does not speak: governed like any other, translated on its way there and back."""
 
 from portico.gateway.call import AdmittedCall, RawCall
+from portico.gateway.choose import said_task
 from portico.gateway.dialects.anthropic import MESSAGES, MessagesTranslation
 from portico.gateway.dialects.responses import RESPONSES, ResponsesTranslation
 from portico.gateway.dialects.translate_call import CHAT_PATH, Translation
@@ -30,6 +31,8 @@ class TranslatedCall(GovernedCall):
 
     def _read(self, body: bytes) -> None:
         self._asked_bytes = len(body)
+        # Translated away with what else is a hint; a model route may go by it.
+        self.raw.task = said_task(body) if b'"metadata"' in body else ""
         self.raw.body = chat = self._translation.read_ask(body)
         self._read_model_call(chat)
 

@@ -1,10 +1,13 @@
 """A Snapshot made ready for lookup: dictionaries, opened credentials, prepared bytes. Rebuilt at each swap, never changed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
+
+import msgspec
 
 from portico.domains.limits.ledger import BudgetAccount
 from portico.domains.limits.rate import RateBucket
+from portico.domains.models.model import ModelEntry, RouteEntry
 from portico.domains.routing.model import (
     EndpointEntry,
     GrantEntry,
@@ -95,7 +98,10 @@ class Who:
 
 
 class View:
-    """Lookups are dictionary reads. `services` and `models` are keyed (org, scope or None, name)."""
+    """Lookups are dictionary reads. `services` and `models` are keyed (org, scope or None, name).
+
+    `models` are those that a call goes to as it is; `watched` ones are looked at first, and `routes` stand for several.
+    """
 
     def __init__(self, snapshot: Snapshot, services: dict[str, ServiceView]) -> None:
         self.snapshot = snapshot
@@ -112,22 +118,41 @@ class View:
         self.revoked = frozenset(snapshot.revoked_sign_ins)
         self.services: dict[tuple[str, str | None, str], ServiceView] = {}
         self.models: dict[tuple[str, str | None, str], ServiceView] = {}
+        self.watched: dict[tuple[str, str | None, str], ServiceView] = {}
+        self.facts: dict[tuple[str, str], ModelEntry] = {
+            (each.service_id, each.model): each for each in snapshot.model_facts
+        }
+        self.routes: dict[tuple[str, str | None, str], RouteEntry] = {
+            (each.org_id, each.scope, each.name): each for each in snapshot.model_routes
+        }
         for service in services.values():
             entry = service.entry
             self.services[entry.org_id, entry.scope, entry.name] = service
             if entry.kind == "model":
-                for model in entry.models:
-                    self.models[entry.org_id, entry.scope, model] = service
+                self._offer_models(service)
         self.limits: dict[str, list[LimitEntry]] = {}
         for limit in snapshot.limits:
             self.limits.setdefault(limit.org_id, []).append(limit)
         self.callers: dict[bytes, Who] = {}
+
+    def _offer_models(self, service: ServiceView) -> None:
+        entry = service.entry
+        for model in entry.models:
+            facts = self.facts.get((entry.id, model))
+            shelf = self.watched if facts is not None and facts.changes_calls else self.models
+            shelf[entry.org_id, entry.scope, model] = service if facts is None else with_facts(service, facts)
 
     def find_service(self, org_id: str, scope: str, name: str) -> ServiceView | None:
         return self.services.get((org_id, scope, name)) or self.services.get((org_id, None, name))
 
     def find_model(self, org_id: str, scope: str, model: str) -> ServiceView | None:
         return self.models.get((org_id, scope, model)) or self.models.get((org_id, None, model))
+
+    def find_watched(self, org_id: str, scope: str, model: str) -> ServiceView | None:
+        return self.watched.get((org_id, scope, model)) or self.watched.get((org_id, None, model))
+
+    def find_route(self, org_id: str, scope: str, name: str) -> RouteEntry | None:
+        return self.routes.get((org_id, scope, name)) or self.routes.get((org_id, None, name))
 
 
 NOBODY: frozenset[str] = frozenset()
@@ -168,6 +193,16 @@ def view_service(
     line = b"%b: %b\r\n" % (name, credential.encode()) if credential is not None else b""
     total = sum(version.weight for version in versions)
     return ServiceView(entry, versions, total, entry.price or FREE, line, name.lower(), callers, seers)
+
+
+def with_facts(service: ServiceView, facts: ModelEntry) -> ServiceView:
+    """The service as it serves this one model: with a price and a bound of its own."""
+    price, most = facts.price, facts.max_output_tokens
+    entry = service.entry if most is None else msgspec.structs.replace(service.entry, max_output_tokens=most)
+    if price is None:
+        return replace(service, entry=entry)
+    own = PriceEntry(price.input_microusd_per_mtok, price.output_microusd_per_mtok, price.call_microusd)
+    return replace(service, entry=entry, price=own)
 
 
 def _view_version(entry: ServiceEntry, version: VersionEntry, heaviest: int) -> VersionView:

@@ -52,6 +52,13 @@ REGISTRY: dict[str, Code] = {
             "Check the method against /docs.",
         ),
         Code(
+            "MODEL_RETIRED",
+            "E9005",
+            410,
+            "This model is retired.",
+            "Ask for the model that the message names, or for a model route.",
+        ),
+        Code(
             "AGENT_NOT_REGISTERED",
             "E9006",
             404,
@@ -249,6 +256,14 @@ REGISTRY: dict[str, Code] = {
             503,
             "The service has no endpoint that can take the call.",
             "Add an endpoint or wait for a health check.",
+            True,
+        ),
+        Code(
+            "NO_MODEL",
+            "E9807",
+            503,
+            "No model of this route can take the call now.",
+            "The message says why for each; try again later, ask for less, or change the route's rules.",
             True,
         ),
         Code(

@@ -28,6 +28,9 @@ SignInId = NewType("SignInId", str)
 WebhookId = NewType("WebhookId", str)
 DashboardId = NewType("DashboardId", str)
 ProposalId = NewType("ProposalId", str)
+ModelRouteId = NewType("ModelRouteId", str)
+ToolId = NewType("ToolId", str)
+PolicyId = NewType("PolicyId", str)
 SnapshotVersion = NewType("SnapshotVersion", int)
 
 _PREFIX = {
@@ -51,6 +54,9 @@ _PREFIX = {
     "WebhookId": "whk",
     "DashboardId": "dsh",
     "ProposalId": "prp",
+    "ToolId": "tool",
+    "PolicyId": "pol",
+    "ModelRouteId": "mrt",
 }
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)

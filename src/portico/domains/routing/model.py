@@ -8,11 +8,13 @@ from typing import Literal
 from msgspec import Struct
 
 from portico.domains.agents.model import AgentEntry
+from portico.domains.models.model import ModelEntry, RouteEntry
 
 SubjectKind = Literal["org", "scope", "key", "address", "principal"]
 Measure = Literal["money", "tokens", "calls"]
 Window = Literal["hour", "day", "month"]
 ServiceKind = Literal["http", "model", "tools", "agent", "builtin"]
+LocalServerState = Literal["stopped", "starting", "running", "failed"]
 BreakerStateName = Literal["closed", "open", "half_open", "recovering"]
 
 
@@ -90,6 +92,34 @@ class CredentialEntry(Struct, frozen=True):
     context: str
 
 
+class SealedValue(Struct, frozen=True):
+    """A secret of the org's vault by its name; the bridge opens it in memory with `context`."""
+
+    name: str
+    sealed: bytes
+    context: str
+
+
+class LocalServerEntry(Struct, frozen=True):
+    """A tool server that the bridge starts here. Values of `environment` may hold `${NAME}`; `secrets` are those the vault has."""
+
+    command: str
+    arguments: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    secrets: tuple[SealedValue, ...]
+    allowed_paths: tuple[str, ...]
+    program_paths: tuple[str, ...]
+    memory_bytes: int
+    processes: int
+    open_files: int
+    cores: int | None
+    cpu_s: int | None
+    message_bytes: int
+    idle_stop_s: int
+    start_timeout_s: int
+    enabled: bool
+
+
 class ServiceEntry(Struct, frozen=True):
     """`scope` None means every scope of the org; `models` are the names clients may ask for; `agent` is there once a card was read."""
 
@@ -108,6 +138,7 @@ class ServiceEntry(Struct, frozen=True):
     max_output_tokens: int | None
     credential: CredentialEntry | None
     agent: AgentEntry | None = None
+    local: LocalServerEntry | None = None
 
 
 class LimitEntry(Struct, frozen=True):
@@ -151,6 +182,8 @@ class Snapshot(Struct, frozen=True):
     services: tuple[ServiceEntry, ...]
     limits: tuple[LimitEntry, ...]
     budgets: tuple[BudgetEntry, ...]
+    model_facts: tuple[ModelEntry, ...] = ()
+    model_routes: tuple[RouteEntry, ...] = ()
 
 
 class BreakerReport(Struct, frozen=True):
@@ -186,6 +219,34 @@ class Hello(Struct, frozen=True, tag="hello"):
     gateway_id: str
     epoch: str
     pid: int
+
+
+class BridgeHello(Struct, frozen=True, tag="bridge_hello"):
+    """The bridge's first word on the link."""
+
+    pid: int
+
+
+class LocalServerReport(Struct, frozen=True):
+    """One local tool server as the bridge sees it; `error` is why it failed or died last, in words."""
+
+    service_id: str
+    org_id: str
+    state: LocalServerState
+    since_us: int
+    error: str | None = None
+    restarts: int = 0
+    pid: int | None = None
+    memory_bytes: int = 0
+    processes: int = 0
+    era: str | None = None
+    jailed: bool = True
+
+
+class BridgeReport(Struct, frozen=True, tag="bridge_report"):
+    """Every local server that was ever asked for since the bridge started; sent when something changed, at most once a second."""
+
+    servers: tuple[LocalServerReport, ...]
 
 
 class StatusReport(Struct, frozen=True, tag="status"):

@@ -1,0 +1,3 @@
+"""What others may ask of models."""
+
+__all__: list[str] = []

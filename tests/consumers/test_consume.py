@@ -261,6 +261,12 @@ LONG_STATEMENT = {
 }
 
 
+BUSY_STATEMENT = {
+    "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200000) SELECT count(*) FROM n",
+    "postgresql": "SELECT pg_sleep(0.1)",
+}
+
+
 class Hanging(Listener):
     """Writes something, and then never comes back from what `within` says, for events that it refuses."""
 
@@ -300,6 +306,52 @@ async def test_a_consumer_that_hangs_is_stopped_and_its_event_parked_while_all_e
     await ConsumeEvents(deps, following).activate()
     assert hanging.numbers == [4, 1, 2, 3]
     assert await waiting(deps) == 0
+
+
+@pytest.mark.req("HY26")
+async def test_a_consumer_that_waits_for_something_outside_gives_the_database_back(
+    deps: Deps, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing but the idle transaction can be what ends it.
+    monkeypatch.setattr(driver, "ATTEMPT_S", 3600.0)
+    monkeypatch.setattr(driver, "LOOK_S", 0.01)
+    entered = asyncio.Event()
+
+    class Outside(Hanging):
+        async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
+            entered.set()
+            await super().consume(tx, scope, event)
+
+    outside = Outside(refuses=lambda event: event.payload["number"] == 1)
+    await make("a", 1)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        consuming = group.create_task(ConsumeEvents(deps, Following((EventCounts(), outside))).activate())
+        await entered.wait()
+        # The row that the consumer wrote to, on the engine that locks rows; anything at all on the other.
+        async with deps.uow() as tx:
+            await tx.execute(text("DELETE FROM event_counts"))
+        status = await consuming
+    assert (status.parked, status.resting) == (1, 1)
+    async with deps.read() as tx:
+        error = (await tx.execute(text("SELECT error FROM parked_events"))).scalar_one()
+    assert str(error).startswith("It waited for something outside of its transaction")
+
+
+async def test_a_consumer_that_is_at_work_in_the_database_has_its_time(
+    deps: Deps, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "LOOK_S", 0.001)
+
+    class Busy(Listener):
+        async def consume(self, tx: Tx, scope: OrgScope, event: events.Event) -> None:
+            for _ in range(3):
+                await tx.execute(text(BUSY_STATEMENT[tx.engine]))
+            await super().consume(tx, scope, event)
+
+    busy = Busy()
+    await make("a", 1)
+    await run(deps, busy)
+    assert busy.numbers == [1]
 
 
 async def test_what_hangs_through_all_its_tries_dies(

@@ -18,6 +18,9 @@ from portico.platform.telemetry import redact
 
 log = structlog.get_logger("portico.consumers")
 ATTEMPT_S = 10.0
+# A transaction that its consumer leaves idle holds up whoever else wants to write: all of them on SQLite. It has to be seen
+# idle several times, so that a stall of this process is nobody's fault.
+LOOK_S, MOST_IDLE_LOOKS = 0.25, 4
 _MOST_ERROR_CHARS = 400
 
 
@@ -83,12 +86,14 @@ async def _try(
     consumer: Consumer, tx: Tx, take: Callable[[], Awaitable[None]], event: Event | None
 ) -> consumers.Failure | None:
     limit, savepoint = asyncio.timeout(ATTEMPT_S), await tx.connection.begin_nested()
+    watch = _Watch(tx, limit)
     try:
         async with limit:
-            await take()
+            with watch:
+                await take()
         await savepoint.commit()
     except Exception as error:
-        failure = _failure(consumer, event, error, hung=limit.expired())
+        failure = _failure(consumer, event, error, watch)
         # Stopped within a statement, the connection and all that the share did on it are gone.
         if failure.hung and tx.connection.invalidated:
             raise consumers.ConnectionHung(event.seq if event else None, failure.words) from error
@@ -101,11 +106,43 @@ async def _try(
     return None
 
 
-def _failure(consumer: Consumer, event: Event | None, error: Exception, *, hung: bool) -> consumers.Failure:
+class _Watch:
+    """Ends the time of whoever keeps a transaction and does nothing in it."""
+
+    def __init__(self, tx: Tx, limit: asyncio.Timeout) -> None:
+        self._tx, self._limit, self._loop = tx, limit, asyncio.get_running_loop()
+        self._executed, self._idle_looks = -1, 0
+
+    def __enter__(self) -> None:
+        self._next = self._loop.call_later(LOOK_S, self._look)
+
+    def __exit__(self, *_: object) -> None:
+        self._next.cancel()
+
+    @property
+    def hung(self) -> str | None:
+        """Why the consumer was stopped."""
+        if not self._limit.expired():
+            return None
+        if self._idle_looks >= MOST_IDLE_LOOKS:
+            return f"It waited for something outside of its transaction for {LOOK_S * MOST_IDLE_LOOKS:g} s and was stopped."
+        return f"It took longer than {ATTEMPT_S:g} s and was stopped."
+
+    def _look(self) -> None:
+        idle = self._tx.running == 0 and self._tx.executed == self._executed
+        self._idle_looks = self._idle_looks + 1 if idle else 0
+        self._executed = self._tx.executed
+        if self._idle_looks < MOST_IDLE_LOOKS:
+            self._next = self._loop.call_later(LOOK_S, self._look)
+        elif not self._limit.expired():
+            self._limit.reschedule(self._loop.time())
+
+
+def _failure(consumer: Consumer, event: Event | None, error: Exception, watch: _Watch) -> consumers.Failure:
     told = {"consumer": consumer.name} | ({"event_id": event.id, "kind": event.kind} if event else {})
-    if hung:
+    if watch.hung is not None:
         log.warning("consumer hangs", **told)
-        return consumers.Failure(f"It took longer than {ATTEMPT_S:g} s and was stopped.", hung=True)
+        return consumers.Failure(watch.hung, hung=True)
     log.warning("event not consumed", exc_info=True, **told)
     return consumers.Failure(_in_words(error))
 

@@ -83,11 +83,18 @@ class Tx:
         self.clock, self.audit_key = clock, audit_key
         self.nudges: set[str] = set()
         self.forgets: defaultdict[OrgId, set[Family]] = defaultdict(set)
+        # Statements under way, and those that are through: whoever watches sees whether the transaction is left idle.
+        self.running = self.executed = 0
 
     async def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
-        return await self.connection.execute(statement, parameters)
+        self.running += 1
+        try:
+            return await self.connection.execute(statement, parameters)
+        finally:
+            self.running -= 1
+            self.executed += 1
 
     def nudge(self, topic: str) -> None:
         self.nudges.add(topic)

@@ -64,7 +64,8 @@ class Consumer(Protocol):
         ...
 
     async def consume(self, tx: "Tx", scope: OrgScope, event: Event) -> None:
-        """The effect, in the transaction that moves the cursor: both commit, or neither. No network, no clock but tx.clock.
+        """The effect, in the transaction that moves the cursor: both commit, or neither. No clock but tx.clock, and nothing to
+        wait for but the database: what leaves the house is queued here, and sent by somebody who holds no transaction.
 
         scope    Portico itself in the event's org and scope
         raises   anything: the event is parked and tried again after 1, 5 and 30 minutes, then becomes a dead letter

@@ -31,6 +31,7 @@ from portico.platform.sections import RealtimeSettings
 from portico.platform.settings import EXIT_CONFIG, Loaded, Settings
 from portico.realtime.admission import SocketTerms
 from portico.realtime.frames import MAX_PATCH_FRAME_BYTES
+from portico.realtime.landing import SocketLanding
 from portico.realtime.line import DirectLine
 from portico.realtime.sockets import Realtime
 
@@ -70,6 +71,7 @@ async def _run(loaded: Loaded) -> None:
             background = [
                 tasks.create_task(feed.serve()),
                 tasks.create_task(realtime.run()),
+                tasks.create_task(SocketLanding(settings.run_dir / "sockets.sock", server).run()),
                 tasks.create_task(run_reconcilers(plan(deps, feed, following, delivered), deps.bus, activity)),
             ]
             # What start-up made stays to the end: the collector need not go through it again for every few thousand calls.

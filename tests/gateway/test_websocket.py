@@ -3,15 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import Request, Response, ServerConnection, serve, unix_serve
+from websockets.asyncio.server import Request, Response, ServerConnection, serve
 
-from portico.gateway import door
 from tests.gateway.builder import Builder
 from tests.gateway.house import SECRET, House, answer, dechunk, service
 
@@ -221,24 +220,3 @@ async def test_an_upgrade_behind_a_pipelined_request_waits_for_its_turn(build: B
             client.send(b"\x81\x82\x00\x00\x00\x00hi")
             async with asyncio.timeout(2):
                 assert await client.reader.readexactly(4) == b"\x81\x02hi"
-
-
-@pytest.mark.req("SP16")
-async def test_browser_sockets_leave_the_api_its_room(build: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "CONTROL_CONNECTIONS", 1)
-    house = await build.house()
-
-    def answer_plainly(connection: ServerConnection, request: Request) -> Response | None:
-        return connection.respond(HTTPStatus.OK, "here\n") if request.path == "/api/v1/me" else None
-
-    async def hold(connection: ServerConnection) -> None:
-        await connection.wait_closed()
-
-    control = str(house.data_dir / "control.sock")
-    async with unix_serve(hold, control, process_request=answer_plainly), AsyncExitStack() as stack:
-        for _ in range(3):
-            await stack.enter_async_context(connect(f"ws://127.0.0.1:{house.port}/ws", proxy=None))
-        asked = b"GET /api/v1/me HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer x\r\nConnection: close\r\n\r\n"
-        answered = await house.raw(asked)
-        assert answered.startswith(b"HTTP/1.1 200 ")
-        assert b"here" in answered

@@ -6,6 +6,7 @@ import socket
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -23,6 +24,7 @@ from portico.kernel.ids import OrgId
 from portico.platform.deps import Deps
 from portico.realtime.admission import SocketTerms
 from portico.realtime.frames import MAX_PATCH_FRAME_BYTES
+from portico.realtime.landing import SocketLanding
 from portico.realtime.line import DirectLine
 from portico.realtime.sockets import Realtime
 from portico.realtime.topics import TOPICS, Kind
@@ -151,7 +153,9 @@ async def serve(
     terms: SocketTerms | None = None,
     topics: Mapping[str, Kind] = TOPICS,
     app: ASGIApp | None = None,
+    landing: Path | None = None,
 ) -> AsyncIterator[Served]:
+    """`landing`: where sockets are taken over, too."""
     feed = Feed()
     realtime = Realtime(deps, feed, terms, topics)
     config = uvicorn.Config(
@@ -169,6 +173,7 @@ async def serve(
     async with asyncio.TaskGroup() as group:
         running = group.create_task(realtime.run())
         serving = group.create_task(server.serve())
+        landed = None if landing is None else group.create_task(SocketLanding(landing, server).run())
         while not server.started:
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
@@ -179,6 +184,8 @@ async def serve(
             server.should_exit = True
             # Before the group hears of a failure: a cancelled server would leave its socket open.
             await serving
+            if landed is not None:
+                landed.cancel()
 
 
 class _NoSignals:

@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from portico.gateway.call import DialectName, RawCall
 from portico.gateway.dialects import http, mcp, openai
 from portico.gateway.gate import Gate
-from portico.gateway.inside import InsideCall
+from portico.gateway.inside import SOCKETS_PATH, InsideCall, SocketCall
 from portico.gateway.models import ModelsCall
 from portico.gateway.pipeline import GovernedCall
 from portico.gateway.refusals import Coded, MalformedRequest, RouteNotFound, envelope
@@ -86,8 +86,11 @@ class GatewayDoor:
         address = self._client_address(connection, head)
         if not path.startswith((b"/v1/", b"/svc/", mcp.PREFIX)):
             correlation_id = brought_correlation(head) or "req-" + ids.ulid()
+            trace = traceparent_of(head)
+            if head.upgrade and path == SOCKETS_PATH:
+                return SocketCall(self.gate, self._sockets, address, correlation_id, trace)
             pool = self._sockets if head.upgrade else self._control
-            return InsideCall(self.gate, pool, address, correlation_id, traceparent_of(head))
+            return InsideCall(self.gate, pool, address, correlation_id, trace)
         raw = self._raw(head, address, _dialect_of(path))
         try:
             if raw.dialect == "mcp":

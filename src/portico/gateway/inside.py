@@ -4,7 +4,9 @@ Control authenticates by itself. What happens here is only what a door owes: the
 strangers.
 """
 
+import asyncio
 import time
+from pathlib import Path
 
 from portico.gateway.gate import Gate
 from portico.gateway.refusals import BodyTooLarge, MalformedRequest, NotReady, TooManyWaiting, envelope
@@ -13,11 +15,15 @@ from portico.gateway.wire.exchange import Exchange
 from portico.gateway.wire.head import HOP_BY_HOP, Head, Header, connection_options
 from portico.gateway.wire.upstream import Address, Pool, UpstreamBroken, UpstreamConnection, UpstreamTimedOut
 from portico.kernel.errors import Refusal
+from portico.platform.handover import hand_over
 
 _SAID_BY_US = frozenset(
     {b"x-forwarded-for", b"x-forwarded-proto", b"forwarded", b"expect", b"x-real-ip", b"x-portico-address"}
 )
 ANSWER_S = 60.0
+# Where browser sockets are asked for, and where control takes them over: beside the socket that it listens on.
+SOCKETS_PATH = b"/ws"
+SOCKETS_LANDING = "sockets.sock"
 
 
 class ControlUnreachable(NotReady):
@@ -210,6 +216,42 @@ class InsideCall(Sender):
         self.exchange.answer(
             refusal.row.status, headers, envelope(refusal, self._correlation_id, path, self._traceparent[3:35].decode())
         )
+
+
+class SocketCall(InsideCall):
+    """A browser socket: control gets the client's connection itself, so that what follows for hours costs nothing here."""
+
+    __slots__ = ()
+
+    def _connect(self) -> None:
+        # Not before this read is over: what the client sent behind its handshake goes with it.
+        asyncio.get_running_loop().call_soon(self._pass_on)
+
+    def _pass_on(self) -> None:
+        transport = self.exchange.connection.transport
+        if self.finished or transport.is_closing():
+            return
+        try:
+            if transport.get_write_buffer_size():
+                # An earlier answer is still on its way out, and nothing may overtake it: this one goes through us.
+                super()._connect()
+            else:
+                self._hand_over()
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    def _hand_over(self) -> None:
+        exchange = self.exchange
+        descriptor = exchange.connection.transport.get_extra_info("socket").fileno()
+        landing = str(Path(self._pool.url).with_name(SOCKETS_LANDING))
+        try:
+            hand_over(landing, descriptor, self._request_head(exchange.head) + exchange.early_tunnel_data)
+        except OSError:
+            raise ControlUnreachable("Portico's control process is starting or restarting.") from None
+        self.finished = self._done = exchange.finished = True
+        self._relay.let_go()
+        # Only our end of it: the connection lives on.
+        exchange.connection.abort()
 
 
 def is_stranger(head: Head) -> bool:

@@ -69,9 +69,17 @@ class DirectLine(WebSocketsSansIOProtocol):
     # Not asked of uvicorn's event each time: a fan-out looks at it once for every socket.
     ready = True
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, *given: Any, already_read: bytes = b"", **named: Any) -> None:
         super().__init__(*given, **named)
         self.queue = Mailbox()  # type: ignore[assignment]
+        self._already_read = already_read
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # Before the first read of its own, which may bring what the client sent behind it.
+        already_read, self._already_read = self._already_read, b""
+        if already_read:
+            self.data_received(already_read)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Answer, Desk, Run, listing
+from portico.cli import replays
+from tests.cli.conftest import Answer, Asked, Desk, Run, listing
 
 EVENT: dict[str, Any] = {
     "seq": 7,
@@ -28,6 +29,7 @@ LETTER: dict[str, Any] = {
     "died_at": "2026-01-01T10:36:00.000Z",
 }
 TOLD = {"dry_run": True, "events": 3, "hits": [{"consumer": "webhooks", "events": 2}], "replayed": 0, "corrected": None}
+TOLD |= {"next_after": None, "through": 9}
 
 
 def test_events_are_listed_and_narrowed(desk: Desk, run: Run) -> None:
@@ -93,6 +95,52 @@ def test_a_replay_says_first_who_is_hit_and_asks(desk: Desk, run: Run) -> None:
     assert run("events", "replay", "--consumer", "webhooks", "--kind", "order.*", "--yes").exit_code == 0
     assert [asked.body["dry_run"] for asked in desk.asked] == [True, True, False]
     assert desk.asked[-1].body["kinds"] == ["order.*"]
+
+
+def test_a_replay_of_any_length_goes_request_by_request_and_says_how_far_it_is(
+    desk: Desk, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "WAIT_S", 0.0)
+    waited = iter([True])
+
+    def answer(asked: Asked) -> Answer:
+        body = asked.body
+        last = body["after"] == 4_000
+        told = TOLD | {"dry_run": body["dry_run"], "events": 500 if last else 2_000}
+        told |= {"hits": [{"consumer": "webhooks", "events": told["events"]}]}
+        told |= {"next_after": None if last else body["after"] + 2_000}
+        if not body["dry_run"]:
+            told |= {"replayed": told["events"]}
+            # Once, nothing fits in.
+            if body["after"] == 2_000 and next(waited, False):
+                told |= {"replayed": 0, "next_after": 2_000}
+        return Answer(body=told)
+
+    desk.answers["POST /api/v1/event-replays"] = answer
+    done = run("events", "replay", "--consumer", "webhooks", "--yes")
+    assert done.exit_code == 0, done.output
+    assert [(it.body["dry_run"], it.body["after"]) for it in desk.asked] == [
+        *((True, after) for after in (0, 2_000, 4_000)),
+        *((False, after) for after in (0, 2_000, 2_000, 4_000)),
+    ]
+    assert {it.body.get("through") for it in desk.asked if it.body["after"]} == {9}
+    assert "2,000 of 4,500 events are on their way; --after 2000 would go on from here." in done.stderr
+    assert "4500 events are on their way again." in done.stderr
+    told = json.loads(run("events", "replay", "--consumer", "webhooks", "--after", "2000", "--yes", "--json").stdout)
+    assert (told["replayed"], told["next_after"]) == (2_500, None)
+
+
+def test_a_replay_that_goes_nowhere_ends_and_says_where_to_go_on(
+    desk: Desk, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "WAIT_S", 0.0)
+    monkeypatch.setattr(replays, "MOST_WAITS", 3)
+    desk.answers["POST /api/v1/event-replays"] = lambda asked: Answer(
+        body=TOLD | {"dry_run": asked.body["dry_run"], "next_after": None if asked.body["dry_run"] else 7}
+    )
+    done = run("events", "replay", "--consumer", "webhooks", "--yes")
+    assert done.exit_code == 1
+    assert "go on with --after 7" in done.stderr
 
 
 def test_consumers_types_and_counts_are_listed(desk: Desk, run: Run) -> None:

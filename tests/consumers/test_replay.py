@@ -1,6 +1,7 @@
 """Events again, for one consumer; and a projection that is what the log says."""
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from portico.domains.events import public as events
 from portico.domains.events.model import EventFilter
 from portico.domains.tenancy import public as tenancy
 from portico.kernel.clock import ManualClock
-from portico.kernel.errors import Conflict, InvalidInput
+from portico.kernel.errors import InvalidInput
 from portico.kernel.paging import PageAsk
 from portico.platform.deps import Deps
 from tests.consumers.conftest import LOST, MADE, Listener, Make, inside, run
@@ -99,18 +100,83 @@ async def test_what_makes_no_sense_is_refused_in_words(deps: Deps, ask: ReplayAs
         await replay.replay_events(inside(), ask, Following((Listener(), EventCounts())), deps)
 
 
-async def test_too_much_at_once_is_refused(deps: Deps, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    listener = Listener()
-    await make("a", 1, 2, 3)
-    await run(deps, listener)
-    ask = ReplayAsk(EVERYTHING, "listener", dry_run=False)
-    monkeypatch.setattr(replay, "MAX_REPLAYED", 2)
-    with pytest.raises(InvalidInput):
-        await replay.replay_events(inside(), ask, Following((listener,)), deps)
+async def replayed_by_requests(
+    deps: Deps, following: Following, ask: ReplayAsk, between: Callable[[], Awaitable[object]]
+) -> list[tuple[int, int | None]]:
+    """As many requests as it takes; what each of them replayed, and where the next one goes on."""
+    steps: list[tuple[int, int | None]] = []
+    for _ in range(50):
+        told = await replay.replay_events(inside(), ask, following, deps)
+        steps.append((told.replayed, told.next_after))
+        if told.next_after is None:
+            return steps
+        ask = replace(ask, after=told.next_after, through=told.through)
+        await between()
+    raise AssertionError(f"still not through: {steps}")
+
+
+@pytest.mark.req("SP17", "HY26")
+async def test_a_whole_log_is_replayed_by_as_many_requests_as_it_takes(
+    deps: Deps, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(replay, "MAX_REPLAYED", 3)
-    monkeypatch.setattr(replay, "MAX_PARKED", 2)
-    with pytest.raises(Conflict):
-        await replay.replay_events(inside(), ask, Following((listener,)), deps)
+    monkeypatch.setattr(replay, "MAX_REPLAYS_WAITING", 4)
+    monkeypatch.setattr(replay, "_PAGE", 2)
+    listener = Listener()
+    following = Following((listener,))
+    await make("a", *range(10))
+    await run(deps, listener)
+    listener.seen.clear()
+    told = await replay.replay_events(inside(), ReplayAsk(EVERYTHING), following, deps)
+    assert (told.events, told.next_after, told.through) == (3, 3, 10)
+
+    async def meanwhile() -> None:
+        # What is new comes once, however long the replay takes.
+        await make("new", 100 + len(listener.seen))
+        await run(deps, listener)
+
+    ask = ReplayAsk(EVERYTHING, "listener", dry_run=False)
+    assert await replayed_by_requests(deps, following, ask, meanwhile) == [(3, 3), (3, 6), (3, 9), (1, None)]
+    await run(deps, listener)
+    assert [number for number in listener.numbers if int(str(number)) < 100] == list(range(10))
+    assert len(listener.numbers) == 13
+    entries = (await audit.search_audit(inside(), audit.Search(), PageAsk(), deps)).items
+    assert [entry.action for entry in entries] == ["event.replay"] * 4
+
+
+@pytest.mark.req("SP17", "HY26")
+async def test_a_replay_waits_for_room_and_may_be_begun_again(
+    deps: Deps, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "MAX_REPLAYS_WAITING", 4)
+    listener = Listener()
+    following = Following((listener,))
+    await make("a", *range(6))
+    await run(deps, listener)
+    listener.seen.clear()
+    ask = ReplayAsk(EVERYTHING, "listener", dry_run=False)
+    first = await replay.replay_events(inside(), ask, following, deps)
+    assert (first.replayed, first.next_after) == (4, 4)
+    # Nobody has consumed anything yet: begun again or gone on with, nothing is parked that waits already.
+    again = await replay.replay_events(inside(), ask, following, deps)
+    assert (again.replayed, again.next_after) == (0, 0)
+    full = await replay.replay_events(inside(), replace(ask, after=4, through=6), following, deps)
+    assert (full.replayed, full.next_after) == (0, 4)
+    await run(deps, listener)
+    rest = await replay.replay_events(inside(), replace(ask, after=4, through=6), following, deps)
+    assert (rest.replayed, rest.next_after) == (2, None)
+    await run(deps, listener)
+    assert listener.numbers == list(range(6))
+
+
+async def test_nobody_replays_what_the_consumer_has_not_reached(deps: Deps, make: Make) -> None:
+    listener = Listener()
+    await make("a", 1)
+    await run(deps, listener)
+    await make("a", 2)
+    ask = ReplayAsk(EVERYTHING, "listener", dry_run=False, through=2**53)
+    told = await replay.replay_events(inside(), ask, Following((listener,)), deps)
+    assert (told.replayed, told.through) == (1, 1)
 
 
 @pytest.mark.req("SP17")

@@ -10,6 +10,7 @@ from portico.cli.calling import read_data
 from portico.cli.failures import WrongUsage
 from portico.cli.output import Column, Item, moment, put_card, put_json, put_json_line, put_table, say
 from portico.cli.record import Since, Until, instant
+from portico.cli.replays import replay_all
 from portico.cli.shell import Cursor, Json, Limit, Yes, shell_of
 
 events = typer.Typer(no_args_is_help=True, help="What happened in the org, and who follows it.")
@@ -263,6 +264,7 @@ def replay_events(
     subject: Subject = None,
     since: Since = None,
     until: Until = None,
+    after: Annotated[int, typer.Option(min=0, help="Go on after this position, where a replay was broken off.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say who would be hit.")] = False,
     yes: Yes = False,
     json: Json = False,
@@ -270,13 +272,14 @@ def replay_events(
     """Give events to one consumer once more, or make a projection anew; says first who will be hit."""
     shell = shell_of(context)
     ask: dict[str, Any] = {"consumer": consumer, "projection": projection, "kinds": kind or [], "subject": subject}
-    ask |= {"since": instant(since), "until": instant(until)}
-    told = shell.api.post("/event-replays", ask | {"dry_run": True})
+    ask |= {"since": instant(since), "until": instant(until), "after": after}
+    told = replay_all(shell.api, ask | {"dry_run": True}, 0)
     if not dry_run:
         if not json:
             _tell(told)
         shell.confirm(f"Go on with {told['events']} events?", yes=yes)
-        told = shell.api.post("/event-replays", ask | {"dry_run": False})
+        due = next((hit["events"] for hit in told["hits"] if hit["consumer"] == consumer), told["events"])
+        told = replay_all(shell.api, ask | {"dry_run": False}, due)
     if json:
         put_json(told)
     else:

@@ -15,7 +15,9 @@ MAX_PARKED = 10_000
 MAX_DEAD_LETTERS = 10_000
 WARN_DEAD_LETTERS = 8_000
 KEEP_DEAD_LETTERS = timedelta(days=90)
-MAX_REPLAYED = 10_000
+# Of one request, and of all that wait: what is new needs room to wait in, too.
+MAX_REPLAYED = 2_000
+MAX_REPLAYS_WAITING = 5_000
 MAX_PAYLOAD_BYTES = 64 * 1024
 
 
@@ -188,13 +190,20 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a replay did, or would do. `corrected` counts the rows of a projection that were not what the log says."""
+    """What one request of a replay did, or would do.
+
+    corrected   counts the rows of a projection that were not what the log says
+    next_after  the position after which it is to be continued; None when it is through
+    through     the position at which all of it ends: what came later comes to the consumer anyway
+    """
 
     dry_run: bool
     events: int
     hits: tuple[Hit, ...]
     replayed: int
     corrected: int | None = None
+    next_after: int | None = None
+    through: int | None = None
 
 
 def packed(event: Event) -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """Events given once more to one consumer, and projections made anew from the log."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from portico.domains.audit import public as audit
 from portico.domains.consumers import letter_store, store
-from portico.domains.consumers.model import MAX_PARKED, MAX_REPLAYED, Cursor, Following, Hit, Parked, Replay
+from portico.domains.consumers.model import MAX_REPLAYED, MAX_REPLAYS_WAITING, Cursor, Following, Hit, Parked, Replay
 from portico.domains.consumers.projections import Projection
 from portico.domains.events import public as events
 from portico.domains.events.model import Consumer, Event, EventFilter
-from portico.kernel.errors import Conflict, InvalidInput
+from portico.kernel.errors import InvalidInput
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
@@ -20,36 +19,53 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class ReplayAsk:
-    """Either a consumer with what it shall see again, or a projection; a dry run may ask for every consumer at once."""
+    """Either a consumer with what it shall see again, or a projection; a dry run may ask for every consumer at once.
+
+    after, through   where the request before this one ended, and what it answered as the end of it all
+    """
 
     wanted: EventFilter
     consumer: str | None = None
     projection: str | None = None
     dry_run: bool = True
+    after: int = 0
+    through: int | None = None
 
 
 async def replay_events(scope: OrgScope, ask: ReplayAsk, following: Following, deps: Deps) -> Replay:
-    """All of it is parked, and on record in the audit trail, in one transaction; from there it goes on through any restart."""
+    """As much of a replay as one request does. It is parked, and on record in the audit trail, in one transaction; from there it
+    goes on through any restart, and who has lost the thread may begin again: what waits already is not parked twice."""
     if ask.projection is not None:
         return await _rebuild(scope, ask, following, deps)
     hit = _consumers(ask, following)
-    if ask.dry_run:
-        async with deps.read() as tx:
-            found = await _found(tx, scope, ask.wanted)
-        return Replay(True, len(found), tuple(Hit(each.name, len(_wanted(each, found))) for each in hit), 0)
-    (consumer,) = hit
     # Looked up before anything is held: the log only grows, and what is recorded meanwhile comes to the consumer anyway.
     async with deps.read() as tx:
-        found = await _found(tx, scope, ask.wanted)
+        end = await _end_of(tx, scope, hit)
+        through = end if ask.through is None else min(ask.through, end)
+        found, next_after = await _found(tx, scope, ask, through)
+    hits = tuple(Hit(each.name, len(_wanted(each, found))) for each in hit)
+    if ask.dry_run:
+        return Replay(True, len(found), hits, 0, None, next_after, through)
+    (consumer,) = hit
     wanted = _wanted(consumer, found)
     async with deps.uow() as tx:
         await events.hold_log(tx, scope)
-        cursor = await _locked(tx, scope, consumer, deps)
-        # What lies before the cursor comes again; what lies behind it is still to come anyway.
-        replayed = await _parked(tx, scope, consumer, [each for each in wanted if each.seq <= cursor.seq], deps)
-        target = audit.Target("consumer", consumer.name, consumer.name)
-        await audit.record(tx, scope, action="event.replay", target=target, detail=_told(ask) | {"replayed": replayed})
-    return Replay(False, len(found), (Hit(consumer.name, len(wanted)),), replayed)
+        await _locked(tx, scope, consumer, deps)
+        room = await _room(tx, scope, consumer)
+        if room < len(wanted):
+            next_after = wanted[room - 1].seq if room else ask.after
+        replayed = await _parked(tx, scope, consumer, wanted[:room], deps)
+        if replayed or next_after is None:
+            target = audit.Target("consumer", consumer.name, consumer.name)
+            detail = _told(ask) | {"replayed": replayed, "after": ask.after, "through": through}
+            await audit.record(tx, scope, action="event.replay", target=target, detail=detail)
+    return Replay(False, len(found), hits, replayed, None, next_after, through)
+
+
+async def _end_of(tx: Tx, scope: OrgScope, hit: list[Consumer]) -> int:
+    """What lies before the cursor comes again; what lies behind it is still to come anyway."""
+    cursors = await store.cursors_of(tx, scope)
+    return max((cursors[each.name].seq for each in hit if each.name in cursors), default=0)
 
 
 def _consumers(ask: ReplayAsk, following: Following) -> list[Consumer]:
@@ -65,38 +81,32 @@ def _consumers(ask: ReplayAsk, following: Following) -> list[Consumer]:
     return [consumer]
 
 
-async def _found(tx: Tx, scope: OrgScope, wanted: EventFilter) -> list[Event]:
-    found = [event async for event in _every(tx, scope, wanted)]
-    if len(found) > MAX_REPLAYED:
-        raise InvalidInput(
-            "since", f"these are more than {MAX_REPLAYED:,} events; narrow them by time, kind or subject"
-        )
-    return found
-
-
-async def _every(tx: Tx, scope: OrgScope, wanted: EventFilter) -> AsyncIterator[Event]:
-    """One more than may be replayed, at the most."""
-    after, left = 0, MAX_REPLAYED + 1
-    while left > 0:
-        page = await events.find_events(tx, scope, wanted, after, min(_PAGE, left))
-        for event in page:
-            yield event
-        if len(page) < _PAGE:
-            return
-        after, left = page[-1].seq, left - len(page)
+async def _found(tx: Tx, scope: OrgScope, ask: ReplayAsk, through: int) -> tuple[list[Event], int | None]:
+    """What one request looks at, and where the next one goes on."""
+    found, after = list[Event](), ask.after
+    while True:
+        page = await events.find_events(tx, scope, ask.wanted, after, _PAGE)
+        found += [event for event in page if event.seq <= through]
+        if len(page) < _PAGE or page[-1].seq >= through:
+            break
+        after = page[-1].seq
+        if len(found) > MAX_REPLAYED:
+            break
+    if len(found) <= MAX_REPLAYED:
+        return found, None
+    return found[:MAX_REPLAYED], found[MAX_REPLAYED - 1].seq
 
 
 def _wanted(consumer: Consumer, found: list[Event]) -> list[Event]:
     return [event for event in found if consumer.wants(event)]
 
 
-async def _parked(tx: Tx, scope: OrgScope, consumer: Consumer, again: list[Event], deps: Deps) -> int:
+async def _room(tx: Tx, scope: OrgScope, consumer: Consumer) -> int:
     waiting = await store.count_parked(tx, scope, consumer.name, scope.org_id)
-    if waiting + len(again) > MAX_PARKED:
-        raise Conflict(
-            f"{waiting:,} events already wait for {consumer.name}; at most {MAX_PARKED:,} can.",
-            details="Replay fewer, or wait until some are through.",
-        )
+    return max(0, MAX_REPLAYS_WAITING - waiting)
+
+
+async def _parked(tx: Tx, scope: OrgScope, consumer: Consumer, again: list[Event], deps: Deps) -> int:
     replayed = await store.park(tx, scope, [Parked.of(consumer.name, event) for event in again])
     await store.release_heads(tx, scope, consumer.name, scope.org_id, deps.clock.now())
     tx.nudge("events")

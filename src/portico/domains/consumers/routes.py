@@ -124,8 +124,9 @@ async def discard_dead_letter(dead_letter_id: str, deps: DepsDep, scope: OrgScop
 async def replay_events(
     ask: EventReplayAsk, deps: DepsDep, following: FollowingDep, scope: OrgScope = needs("events.manage")
 ) -> EventReplayWire:
-    """Give events to one consumer once more, or make a projection anew; a dry run says who would be hit."""
+    """Give events to one consumer once more, a couple of thousand per request, or make a projection anew; a dry run says who
+    would be hit."""
     kinds = tuple(_pattern(kind) for kind in ask.kinds)
     wanted = EventFilter(kinds, None, ask.subject, ask.since, ask.until)
-    asked = ReplayAsk(wanted, ask.consumer, ask.projection, ask.dry_run)
+    asked = ReplayAsk(wanted, ask.consumer, ask.projection, ask.dry_run, ask.after, ask.through)
     return EventReplayWire.model_validate(await replay.replay_events(scope, asked, following, deps))

@@ -62,6 +62,8 @@ class EventReplayAsk(Ask):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     dry_run: bool = True
+    after: int = Field(default=0, ge=0, le=2**53)
+    through: int | None = Field(default=None, ge=0, le=2**53)
 
 
 class HitWire(Wire):
@@ -70,13 +72,19 @@ class HitWire(Wire):
 
 
 class EventReplayWire(Wire):
-    """`corrected` counts the rows of a rebuilt projection that were not what the log says."""
+    """`corrected` counts the rows of a rebuilt projection that were not what the log says.
+
+    While `next_after` is not null there is more: send the same again with it as `after`, and with this `through`. When nothing was
+    replayed although there is more, too many events wait already; try again a little later.
+    """
 
     dry_run: bool
     events: int
     hits: list[HitWire]
     replayed: int
     corrected: int | None
+    next_after: int | None
+    through: int | None
 
 
 class EventCountWire(Wire):

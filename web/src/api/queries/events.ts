@@ -1,6 +1,7 @@
 import { keepPreviousData, mutationOptions, queryOptions } from "@tanstack/react-query";
 import { client } from "../client";
 import { pagedQuery } from "../paging";
+import { replayAll } from "../replay";
 import type { DeadLetter, EventConsumer, EventReplay, EventReplayAsk, EventType, OrgEvent, Page } from "../types";
 
 /** What the socket keeps up to date; this key is never fetched over HTTP. */
@@ -100,7 +101,9 @@ export const retryDeadLetters = mutationOptions({
   meta: { stale: lettersStale },
 });
 
-export const replayEvents = mutationOptions({
-  mutationFn: (ask: EventReplayAsk) => client.post<EventReplay>("/event-replays", ask),
-  meta: { stale: [["events", "consumers"]] },
-});
+export const replayEvents = (told: (sofar: EventReplay) => void) =>
+  mutationOptions({
+    mutationFn: (ask: EventReplayAsk) =>
+      replayAll(ask, (step) => client.post<EventReplay>("/event-replays", step), told),
+    meta: { stale: [["events", "consumers"]] },
+  });

@@ -9,7 +9,7 @@ import type { EventReplay } from "../../api/types";
 import { FormDialog } from "../../parts/ask";
 import { Code } from "../../parts/copy";
 import { useForm } from "../../parts/form";
-import { counted } from "../../parts/format";
+import { count, counted } from "../../parts/format";
 import { say } from "../../parts/toasts";
 import { askOf, check, commandOf, dueOf, localOf, type ReplayValues } from "./replay-ask";
 
@@ -47,6 +47,17 @@ function Found({ found, chosen }: { found: EventReplay; chosen: boolean }) {
   );
 }
 
+/** Closing the page in between does no harm: what is on its way stays so, and the rest can be replayed later. */
+function Progress({ sofar, due }: { sofar: EventReplay; due: number }) {
+  return (
+    <p className="notice">
+      {sofar.dry_run
+        ? `${counted(sofar.events, "event")} looked at so far …`
+        : `${count(sofar.replayed)} of ${counted(due, "event")} are on their way …`}
+    </p>
+  );
+}
+
 function Which({ form }: { form: ReturnType<typeof useForm<ReplayValues>> }) {
   return (
     <>
@@ -77,12 +88,14 @@ function useReplay(values: ReplayValues, onDone: () => void, takeRefusal: (error
   const asked = JSON.stringify(ask);
   const [found, setFound] = useState<{ for: string; replay: EventReplay } | null>(null);
   const [agreed, setAgreed] = useState(false);
+  const [sofar, setSofar] = useState<EventReplay | null>(null);
   const current = found?.for === asked ? found.replay : null;
   const due = dueOf(current, ask);
   const name = ask.projection ?? ask.consumer ?? "";
   const replay = useMutation({
-    ...replayEvents,
+    ...replayEvents(setSofar),
     onSuccess: (answer) => {
+      setSofar(null);
       if (answer.dry_run) {
         setAgreed(false);
         return setFound({ for: asked, replay: answer });
@@ -93,7 +106,7 @@ function useReplay(values: ReplayValues, onDone: () => void, takeRefusal: (error
     onError: takeRefusal,
   });
   const send = () => replay.mutate({ ...ask, dry_run: due === 0 || !agreed });
-  return { consumers, ask, name, current, due, agreed, setAgreed, replay, send };
+  return { consumers, ask, name, current, due, agreed, setAgreed, replay, sofar, send };
 }
 
 /** First it is said who would be hit; only then is there a button that does it. */
@@ -108,7 +121,7 @@ export function ReplayDialog({ about, onClose }: { about: ReplayAbout; onClose: 
     },
     check,
   );
-  const { consumers, ask, name, current, due, agreed, setAgreed, replay, send } = useReplay(
+  const { consumers, ask, name, current, due, agreed, setAgreed, replay, sofar, send } = useReplay(
     form.values,
     onClose,
     form.takeRefusal,
@@ -144,7 +157,13 @@ export function ReplayDialog({ about, onClose }: { about: ReplayAbout; onClose: 
         ))}
       </TextField>
       {!ask.projection && <Which form={form} />}
-      <div role="status">{current && <Found found={current} chosen={name !== ""} />}</div>
+      <div role="status">
+        {sofar && replay.isPending ? (
+          <Progress sofar={sofar} due={due} />
+        ) : (
+          current && <Found found={current} chosen={name !== ""} />
+        )}
+      </div>
       {due > 0 && (
         <FormControlLabel
           label={ask.projection ? `Yes, make ${name} anew` : `Yes, hand them to ${name} again`}

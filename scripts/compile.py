@@ -27,6 +27,7 @@ MODULES = (
     "portico.domains.usage.journal",
     "portico.domains.usage.reader",
     "portico.gateway.admit",
+    "portico.gateway.agents",
     "portico.gateway.breaker",
     "portico.gateway.cache",
     "portico.gateway.call",

@@ -28,7 +28,7 @@ def admit(gate: Gate, known: KnownCall) -> AdmittedCall:
     """
     raw, who = known.raw, known.who
     service = known.service = find_service(gate, who, raw)
-    _permit(who, service)
+    permit(who, service)
     tightest = take_rates(gate, who, raw.address)
     bound = bound_of(raw, service) if raw.choice is None else dearest(raw, raw.choice)
     if gate.journal.trouble is not None:
@@ -62,7 +62,7 @@ def _must_be_the_way_to(service: ServiceView, raw: RawCall) -> None:
         raise RouteNotFound(f"{raw.name} is a service of kind {kind}: call it at {right}.")
 
 
-def _permit(who: Who, service: ServiceView) -> None:
+def permit(who: Who, service: ServiceView) -> None:
     if not service.callable_by(who):
         raise CallNotPermitted("Calling services needs the permission services.call.")
     if who.services is not None and service.entry.name not in who.services:

@@ -5,8 +5,9 @@ import re
 import time
 from ipaddress import ip_address, ip_network
 
+from portico.gateway.agents import AgentCall
 from portico.gateway.call import DialectName, RawCall
-from portico.gateway.dialects import http, mcp, openai
+from portico.gateway.dialects import a2a, http, mcp, openai
 from portico.gateway.gate import Gate
 from portico.gateway.inside import SOCKETS_PATH, InsideCall, SocketCall
 from portico.gateway.models import ModelsCall
@@ -84,7 +85,7 @@ class GatewayDoor:
     def _handler(self, connection: Connection, head: Head) -> Handler:
         path = head.path
         address = self._client_address(connection, head)
-        if not path.startswith((b"/v1/", b"/svc/", mcp.PREFIX)):
+        if not path.startswith((b"/v1/", b"/svc/", mcp.PREFIX, a2a.PREFIX)):
             correlation_id = brought_correlation(head) or "req-" + ids.ulid()
             trace = traceparent_of(head)
             if head.upgrade and path == SOCKETS_PATH:
@@ -95,6 +96,8 @@ class GatewayDoor:
         try:
             if raw.dialect == "mcp":
                 return self._tools_call(raw)
+            if raw.dialect == "a2a":
+                return self._agent_call(raw)
             if raw.dialect == "http":
                 raw.name, raw.upstream_path = http.split_target(path, head.target)
                 return GovernedCall(self.gate, raw, collects=b"idempotency-key" in head.lowered)
@@ -110,6 +113,14 @@ class GatewayDoor:
         if head.method not in mcp.HTTP_METHODS:
             raise Coded("METHOD_NOT_ALLOWED", "This path takes POST, GET and DELETE.")
         return ToolsCall(self.gate, raw)
+
+    def _agent_call(self, raw: RawCall) -> Handler:
+        raw.name, rest = a2a.split_target(raw.head.path)
+        if raw.head.upgrade:
+            raise MalformedRequest("A2A is not served over WebSocket.")
+        if a2a.is_rpc(rest) and raw.head.method != b"POST":
+            raise Coded("METHOD_NOT_ALLOWED", "This path takes POST; the card is at .well-known/agent-card.json below it.")
+        return AgentCall(self.gate, raw, rest)
 
     def _model_call(self, raw: RawCall) -> Handler:
         head = raw.head
@@ -164,7 +175,9 @@ class RefusedCall(GovernedCall):
 
 
 def _dialect_of(path: bytes) -> DialectName:
-    return "http" if path.startswith(http.PREFIX) else "mcp" if path.startswith(mcp.PREFIX) else "openai"
+    if path.startswith(http.PREFIX):
+        return "http"
+    return "mcp" if path.startswith(mcp.PREFIX) else "a2a" if path.startswith(a2a.PREFIX) else "openai"
 
 
 def brought_correlation(head: Head) -> str:

@@ -19,6 +19,7 @@ from portico.domains.routing.model import (
     ServiceEntry,
     Snapshot,
 )
+from portico.gateway.asks import ControlAsks
 from portico.gateway.breaker import Breaker
 from portico.gateway.cache import AnswerCache
 from portico.gateway.idempotency import IdempotencyBook
@@ -27,6 +28,7 @@ from portico.gateway.locate import Locator
 from portico.gateway.pace import Pace
 from portico.gateway.sessions import SessionBook
 from portico.gateway.stats import Stats
+from portico.gateway.tasks import TaskBook
 from portico.gateway.view import NOBODY, Granted, RateGate, ServiceView, Target, View, Who, view_service
 from portico.gateway.wire.server import Connection
 from portico.gateway.wire.upstream import Pool
@@ -64,6 +66,8 @@ class Gate:
         self.stats = Stats()
         self.cache = AnswerCache(settings.gateway.cache_bytes)
         self.sessions = SessionBook()
+        self.tasks = TaskBook(settings.data_dir / "tasks" / identity.gateway_id, identity.gateway_id, identity.epoch)
+        self.asks = ControlAsks()
         # How fast models were lately, for those that routes choose among: by service, model, and whether streamed.
         self.paces: dict[tuple[str, str, bool], Pace] = {}
         self.idempotency = IdempotencyBook(
@@ -259,6 +263,8 @@ class Gate:
             connection.expire()
         for pool in tuple(self._pools.values()):
             pool.sweep(now)
+        self.asks.sweep(now)
+        self.tasks.sweep()
         self.idempotency.forget_old(time.time())
 
     # -- the report ----------------------------------------------------------------------------------------------------------------------
@@ -275,7 +281,7 @@ class Gate:
             open_calls=self.open_calls,
             journal_ok=self.journal.ok,
             breakers=tuple(self._breaker_reports()),
-            counters=self.stats.report(),
+            counters=self.stats.report() | self.tasks.report(),
         )
 
     def _breaker_reports(self) -> list[BreakerReport]:
@@ -301,6 +307,7 @@ class Gate:
         for pool in self._pools.values():
             pool.close()
         self.idempotency.close()
+        self.tasks.close()
 
 
 def _applies(entry: LimitEntry, who: Who) -> bool:

@@ -16,6 +16,7 @@ from portico.domains.routing.model import (
     StatusReport,
     StillCurrent,
     TakeSnapshot,
+    Told,
 )
 from portico.gateway.gate import Gate
 from portico.platform.link import Link, LinkClosed, dial
@@ -23,7 +24,7 @@ from portico.platform.settings import SettingsInvalid, load_settings
 
 log = structlog.get_logger("portico.gateway")
 
-FromControl = TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings
+FromControl = TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings | Told
 REPORT_S = 1.0
 # Long enough to gather a burst of calls into one nudge, short enough that a live tail feels live.
 NUDGE_S = 0.05
@@ -63,6 +64,7 @@ class ControlLink:
             tasks.create_task(self._listen(link))
             tasks.create_task(self._report(link))
             tasks.create_task(self._nudge(link))
+            tasks.create_task(self._ask(link))
 
     async def _listen(self, link: Link[FromControl]) -> None:
         while True:
@@ -77,6 +79,8 @@ class ControlLink:
                     self._gate.reset_breaker(message.service_id)
                 case ReloadSettings():
                     self._reload()
+                case Told():
+                    self._gate.asks.told(message.number, message.body)
 
     def _reload(self) -> None:
         """Settings that are not valid change nothing; whoever asked for the reload was told what is wrong with them."""
@@ -100,6 +104,10 @@ class ControlLink:
                 await asyncio.wait_for(self._report_now.wait(), REPORT_S)
             except TimeoutError:
                 continue
+
+    async def _ask(self, link: Link[FromControl]) -> None:
+        while True:
+            await link.send(await self._gate.asks.next_ask())
 
     async def _nudge(self, link: Link[FromControl]) -> None:
         while True:

@@ -211,6 +211,7 @@ class Relay:
     def _answer_held(self, lines: list[bytes]) -> None:
         assert self._translation is not None  # noqa: S101
         body = self._translation.whole(self.status)
+        lines[0] = status_line(self._translation.said_status(self.status))
         if self._whole is not None and len(body) <= MOST_KEPT_BYTES:
             self._whole.append(body)
         else:

@@ -1,3 +1,3 @@
 """What other rooms may ask of agents."""
 
-__all__: list[str] = []
+__all__ = ()

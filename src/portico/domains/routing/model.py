@@ -257,6 +257,21 @@ class JournalGrew(Struct, frozen=True, tag="grew"):
     """A nudge: fold the journal now."""
 
 
+class AskControl(Struct, frozen=True, tag="ask"):
+    """A gateway's question; `body` is JSON, of which each topic has its own."""
+
+    number: int
+    topic: str
+    body: bytes
+
+
+class Told(Struct, frozen=True, tag="told"):
+    """The answer to the question of this number; None when there is none."""
+
+    number: int
+    body: bytes | None
+
+
 class TakeSnapshot(Struct, frozen=True, tag="snapshot"):
     snapshot: Snapshot
 

@@ -86,6 +86,10 @@ class Translation:
         kept = [header for header in headers if header[0].lower() not in {b"content-type", b"content-encoding"}]
         return [*kept, (b"Content-Type", sent)]
 
+    def said_status(self, status: int) -> int:
+        """What the client is told where the service's own status says it in the service's way; asked once the answer is whole."""
+        return status
+
     def hold(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._size > MOST_ANSWER_BYTES:

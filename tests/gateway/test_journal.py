@@ -33,7 +33,7 @@ def lines_of(folder: Path) -> list[JournalLine]:
 
 def call_line(name: str) -> CallLine:
     fields = dict.fromkeys(("org_id", "scope", "principal_id", "principal_name", "service_id", "service"), "x")
-    fields |= dict.fromkeys(("service_kind", "dialect", "method", "path", "correlation_id", "trace_id"), "x")
+    fields |= dict.fromkeys(("service_kind", "dialect", "method", "path", "correlation_id", "trace"), "x")
     numbers = {"at_us": 1, "status": 200, "snapshot_version": 1, "duration_us": 1}
     return CallLine(id=name, principal_kind="key", verdict="allowed", **fields, **numbers)  # type: ignore[arg-type]
 
@@ -274,7 +274,7 @@ async def test_a_gateway_with_small_files_writes_them_one_after_another(build: B
     for _ in range(20):
         assert (await house.ask("GET", "/svc/echo/x")).status == 200
     assert len(await house.calls_ended(20)) == 20
-    assert len(list((house.data_dir / "journal" / "gateway-1").iterdir())) > 3
+    assert len(list((house.data_dir / "journal" / "gateway-1").iterdir())) > 2
 
 
 if __name__ == "__main__":

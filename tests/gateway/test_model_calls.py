@@ -190,9 +190,22 @@ async def test_ids_are_kept_and_handed_on(build: Builder) -> None:
         assert span != b"00f067aa0ba902b7"
     [call] = await house.calls_ended()
     assert (call.correlation_id, call.trace_id) == ("my-request-1", trace)
+    told = upstream.requests[0].partition(b"traceparent: ")[2][36:52].decode()
+    assert (call.parent_span_id, call.span_id) == ("00f067aa0ba902b7", told)
     assert (await house.ask("GET", "/svc/x/", headers="X-Request-Id: bad id\x01\r\n")).status == 400
     sane = await house.ask("GET", "/svc/x/", headers='X-Request-Id: "quoted"\r\n')
     assert sane.headers["x-request-id"].startswith("req-")
+
+
+@pytest.mark.req("HY17")
+async def test_a_call_that_brings_no_trace_begins_one_that_its_record_names(build: Builder) -> None:
+    upstream = await build.upstream(chat_answer())
+    house = await build.house(model(upstream.url))
+    got = await house.chat()
+    [call] = await house.calls_ended()
+    told = upstream.requests[0].partition(b"traceparent: ")[2][:55].decode()
+    assert got.headers["traceparent"] == told == f"00-{call.trace_id}-{call.span_id}-01"
+    assert (call.trace, call.parent_span_id) == ("", None)
 
 
 async def test_the_models_list_holds_what_the_caller_may_use(build: Builder) -> None:

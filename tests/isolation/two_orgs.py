@@ -172,7 +172,12 @@ async def furnish_dashboard(owner: Person) -> tuple[str, str]:
 async def record_call(deps: Deps, org_id: OrgId, key_id: str, service_id: str) -> str:
     """A call as a gateway would have written it down."""
     line = journals.call(
-        org_id=org_id, principal_id=key_id, principal_name="zebra-bot", service_id=service_id, service="zebra-pricing"
+        trace=f"{'4' * 32}-{'5' * 16}",
+        org_id=org_id,
+        principal_id=key_id,
+        principal_name="zebra-bot",
+        service_id=service_id,
+        service="zebra-pricing",
     )
     journals.append(deps.settings.data_dir / "journal", journals.lines(journals.opening("e1"), line))
     await usage.fold_journals(deps)

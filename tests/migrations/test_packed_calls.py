@@ -49,6 +49,7 @@ def written(number: int) -> Any:
         endpoint_id="end_1",
         first_byte_us=number or None,
         bytes_out=2**40,
+        trace="4bf92f3577b34da6a3ce929d0e0e4736",
         charges=(Charge("bud_1", 5, 7, 3),),
         stages=(Stage("identify", 0, 12, 'a "note"'),),
     )
@@ -62,6 +63,7 @@ def fill(connection: Connection) -> None:
         values = {name: getattr(line, name) for name in line.__struct_fields__ if name not in (*lists, "at_us")}
         values |= {
             "at": line.at_us,
+            "trace_id": values.pop("trace"),
             "charges": '[["bud_1", 5, 7, 3]]',
             "stages": json.dumps([["identify", 0, 12, 'a "note"']]),
         }

@@ -38,7 +38,7 @@ def call(**changes: Any) -> CallLine:
         "status": 200,
         "snapshot_version": 7,
         "correlation_id": "req-1",
-        "trace_id": "0" * 32,
+        "trace": "",
         "duration_us": 2500,
         "added_us": 90,
         "attempts": 1,

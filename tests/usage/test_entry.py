@@ -10,6 +10,7 @@ from portico.domains.usage.lines import DETAILS, encode_line
 from portico.domains.usage.model import CallLine, Charge, Stage
 from portico.domains.usage.reader import CallReader, read_line, row_of
 from portico.domains.usage.tables import calls
+from portico.kernel import ids
 from tests.usage.journals import call, opening, reservation
 
 FULL = call(
@@ -59,6 +60,16 @@ def test_a_correlation_id_made_from_the_calls_own_is_not_written() -> None:
     brought, own = call(id="call_1", correlation_id="req-2"), call(id="call_1", correlation_id="req-1")
     assert (b"req-2" in encode_line(brought), b"req-1" in encode_line(own)) == (True, False)
     assert [read_line(encode_line(line)) for line in (brought, own)] == [brought, own]
+
+
+def test_a_trace_is_written_only_when_the_client_brought_it() -> None:
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    brought, own = call(trace=f"{trace}-{parent}"), call()
+    assert (encode_line(brought)[:6], encode_line(own)[:7]) == (b'["hop"', b'["call"')
+    assert [read_line(encode_line(line)) for line in (brought, own)] == [brought, own]
+    assert (brought.trace_id, brought.parent_span_id) == (trace, parent)
+    assert (own.trace_id[16:], own.parent_span_id) == (own.span_id, None)
+    assert "call_" + ids.ulid_of(own.trace_id) == own.id
 
 
 @pytest.mark.parametrize("details", [b"7", b"[]", b'["\xff"]', b'{"a":1}'], ids=repr)

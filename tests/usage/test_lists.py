@@ -7,15 +7,18 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import func, select
 
 from portico.domains.usage import service
 from portico.domains.usage.fold import fold_journals
 from portico.domains.usage.model import CallLine
 from portico.domains.usage.record import CallFilter
 from portico.domains.usage.routes import router
+from portico.domains.usage.tables import call_traces
+from portico.kernel.clock import ManualClock
 from portico.kernel.errors import Refusal
 from portico.kernel.paging import PageAsk, decode_cursor
-from portico.kernel.scope import DEVELOPMENT, OrgScope
+from portico.kernel.scope import DEVELOPMENT, SYSTEM, OrgScope, PlatformScope
 from portico.platform.db import from_micros
 from portico.platform.deps import Deps
 from tests.usage.journals import NOON_US, ORG, OTHER_ORG, append, call, lines, reader
@@ -166,3 +169,29 @@ async def get(door: FastAPI, path: str, org: str = ORG, status: int | tuple[int,
         answer = await http.get(path, headers={"x-org": org})
     assert answer.status_code in ((status,) if isinstance(status, int) else status), answer.text
     return answer.json()
+
+
+@pytest.mark.req("HY17")
+async def test_a_trace_lists_the_call_that_began_it_and_the_hops_after_it(deps: Deps) -> None:
+    first = call(at_us=NOON_US)
+    hop = call(at_us=NOON_US + 1, trace=f"{first.trace_id}-{'a' * 16}")
+    foreign = call(org_id=OTHER_ORG, at_us=NOON_US + 2, trace=f"{first.trace_id}-{'b' * 16}")
+    brought = call(at_us=NOON_US + 3, trace=f"{'4' * 32}-{'c' * 16}")
+    # Written twice, as after a restored backup: counted once.
+    append(deps.settings.data_dir / "journal", lines(first, hop, foreign, call(), brought, hop))
+    await fold_journals(deps)
+    assert await all_pages(deps, reader(), CallFilter(trace_id=first.trace_id), 1) == [hop.id, first.id]
+    assert await all_pages(deps, reader(), CallFilter(words=first.trace_id), 10) == [hop.id, first.id]
+    assert await all_pages(deps, reader(), CallFilter(trace_id="4" * 32), 10) == [brought.id]
+    assert await all_pages(deps, reader(OTHER_ORG), CallFilter(trace_id=first.trace_id), 10) == [foreign.id]
+    assert await all_pages(deps, reader(), CallFilter(trace_id=first.trace_id, service="other"), 10) == []
+
+
+async def test_what_is_too_old_goes_with_its_place_in_a_trace(deps: Deps, clock: ManualClock) -> None:
+    hop = call(at_us=NOON_US, trace=f"{'4' * 32}-{'c' * 16}")
+    append(deps.settings.data_dir / "journal", lines(hop))
+    await fold_journals(deps)
+    clock.advance(seconds=400 * 86_400)
+    await service.purge_calls(PlatformScope(SYSTEM), deps)
+    async with deps.read() as tx:
+        assert (await tx.execute(select(func.count()).select_from(call_traces))).scalar_one() == 0

@@ -93,7 +93,8 @@ def list_calls(
     service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
     principal: Annotated[str | None, typer.Option(help="Only of this key or person id.")] = None,
     verdict: Annotated[str | None, typer.Option(help="allowed, refused, failed or cancelled.")] = None,
-    search: Annotated[str | None, typer.Option(help="A call id or correlation id.")] = None,
+    search: Annotated[str | None, typer.Option(help="A call id, correlation id or trace id.")] = None,
+    trace: Annotated[str | None, typer.Option(help="Only the calls of this trace.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 20,
@@ -103,7 +104,7 @@ def list_calls(
     """Calls, newest first."""
     shell = shell_of(context)
     params: dict[str, Any] = {"service": service, "principal_id": principal, "verdict": verdict, "q": search}
-    params |= {"from": instant(since), "to": instant(until), "cursor": cursor}
+    params |= {"from": instant(since), "to": instant(until), "cursor": cursor, "trace_id": trace}
     shell.show_page(shell.api.page("/calls", params | {"page_size": limit}), CALL_COLUMNS, as_json=json)
 
 
@@ -131,6 +132,7 @@ def show_call(context: typer.Context, call_id: str, json: Json = False) -> None:
         Column("Cost", money("cost_microusd")),
         Column("Correlation", "correlation_id"),
         Column("Trace", "trace_id"),
+        Column("Span", lambda call: f"{call['span_id']} of {call['parent_span_id'] or 'none'}"),
     )
     put_card(found, fields)
     put("")

@@ -51,6 +51,7 @@ class RawCall:
     task        what a dialect other than the service's said that the call is for
     output_max  most output tokens the caller allows, None when the call does not say
     brought_correlation   the correlation id if the client brought it, else empty
+    brought_trace         the client's trace and span, `trace-span`, if it brought them, else empty
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class RawCall:
         "body",
         "bounded_output",
         "brought_correlation",
+        "brought_trace",
         "choice",
         "choices",
         "correlation_id",
@@ -73,7 +75,6 @@ class RawCall:
         "output_max",
         "streamed",
         "task",
-        "trace_id",
         "traceparent",
         "upstream_path",
         "wants_usage",
@@ -86,13 +87,13 @@ class RawCall:
         head: Head,
         address: str,
         brought_correlation: str,
+        brought_trace: str,
         traceparent: bytes,
         began_us: int,
     ) -> None:
         self.id, self.dialect, self.head, self.address = call_id, dialect, head, address
-        self.brought_correlation, self.traceparent = brought_correlation, traceparent
+        self.brought_correlation, self.brought_trace, self.traceparent = brought_correlation, brought_trace, traceparent
         self.correlation_id = brought_correlation or own_correlation(call_id)
-        self.trace_id = traceparent[3:35].decode()
         self.began_ns, self.began_us = 0, began_us
         self.is_model = dialect == "openai"
         self.name, self.upstream_path = "", b"/"
@@ -104,6 +105,10 @@ class RawCall:
         self.output_max: int | None = None
         self.choice: Choice | None = None
         self.task = ""
+
+    @property
+    def trace_id(self) -> str:
+        return self.traceparent[3:35].decode()
 
 
 class KnownCall:

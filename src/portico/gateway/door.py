@@ -138,8 +138,14 @@ class GatewayDoor:
 
     def _raw(self, head: Head, address: str, dialect: DialectName) -> RawCall:
         now_us = time.time_ns() // 1000
-        call_id = "call_" + ids.ulid(now_us // 1000)
-        return RawCall(call_id, dialect, head, address, brought_correlation(head), traceparent_of(head), now_us)
+        # The call's own id is its span's too, and its trace's when the client brought none: neither has to be recorded.
+        ulid, digits = ids.ulid_and_hex(now_us // 1000)
+        given = brought_traceparent(head)
+        if given is None:
+            trace, traceparent = "", f"00-{digits}-{digits[16:]}-01".encode()
+        else:
+            trace, traceparent = given[3:52].decode(), b"%b%b%b" % (given[:36], digits[16:].encode(), given[52:])
+        return RawCall("call_" + ulid, dialect, head, address, brought_correlation(head), trace, traceparent, now_us)
 
     def _client_address(self, connection: Connection, head: Head) -> str:
         """X-Forwarded-For is believed only from a proxy the operator named, and only its last word."""
@@ -188,8 +194,8 @@ def brought_correlation(head: Head) -> str:
 
 def traceparent_of(head: Head) -> bytes:
     """The caller's trace with a span of ours, or a new trace."""
-    given = head.get(b"traceparent")
-    if given is not None and _TRACEPARENT.fullmatch(given):
+    given = brought_traceparent(head)
+    if given is not None:
         return b"%b%016x%b" % (given[:36], random.getrandbits(64) | 1, given[52:])
     fresh = random.randbytes(24).hex()
     return f"00-{fresh[:32]}-{fresh[32:]}-01".encode()
@@ -197,3 +203,8 @@ def traceparent_of(head: Head) -> bytes:
 
 def new_trace_id() -> str:
     return random.randbytes(16).hex()
+def brought_traceparent(head: Head) -> bytes | None:
+    given = head.get(b"traceparent")
+    return given if given is not None and _TRACEPARENT.fullmatch(given) else None
+
+

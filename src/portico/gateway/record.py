@@ -5,7 +5,7 @@ call as much as all of its writing.
 """
 
 from portico.domains.limits.ledger import Hold
-from portico.domains.usage.lines import CALL, encode
+from portico.domains.usage.lines import CALL, HOP, encode
 from portico.domains.usage.model import Stage, Verdict
 from portico.gateway.call import AdmittedCall, KnownCall, RawCall, Usage
 from portico.gateway.forward import Forward
@@ -89,7 +89,7 @@ def answered_line(forward: Forward, outcome: Outcome, ends: Stages, snapshot_ver
     usage, refusal = outcome.usage, outcome.refusal
     return encode(
         (
-            CALL,
+            HOP if raw.brought_trace else CALL,
             raw.id,
             raw.began_us,
             (who.org_id, who.scope, who.id, who.name, entry.id, entry.name, entry.kind),
@@ -122,7 +122,7 @@ def answered_line(forward: Forward, outcome: Outcome, ends: Stages, snapshot_ver
                 relay.bytes_in or len(raw.body or b""),
                 relay.bytes_out,
                 snapshot_version,
-                raw.trace_id,
+                raw.brought_trace,
                 raw.address,
             ),
             charges_of(admitted.holds),
@@ -151,7 +151,7 @@ def unsent_line(gate: Gate, known: KnownCall, admitted: AdmittedCall | None, end
     )
     return encode(
         (
-            CALL,
+            HOP if raw.brought_trace else CALL,
             raw.id,
             raw.began_us,
             (who.org_id, who.scope, who.id, who.name, service_id, service, kind_of(known)),
@@ -184,7 +184,7 @@ def unsent_line(gate: Gate, known: KnownCall, admitted: AdmittedCall | None, end
                 len(raw.body or b""),
                 ended.bytes_out,
                 gate.view.version,
-                raw.trace_id,
+                raw.brought_trace,
                 raw.address,
             ),
             ended.charges,

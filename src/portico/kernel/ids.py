@@ -60,6 +60,8 @@ _PREFIX = {
 }
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_MASK = 2**128 - 1
 # Ids need to differ, not to be secret, so they do not pay for the system's generator.
 _random_bits = random.Random(os.urandom(32)).getrandbits
 _SHAPE = re.compile(r"[a-z]{3,4}_[0-9A-HJKMNP-TV-Z]{26}")
@@ -71,7 +73,31 @@ def ulid(now_ms: int | None = None) -> str:
     """26 characters, sortable by creation time to the millisecond; 80 random bits."""
     now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     # Two halves, because numbers beyond 63 bits are slow.
-    left, right, pairs = _random_bits(40), _random_bits(40), _PAIRS
+    return _text(now_ms, _random_bits(40), _random_bits(40))
+
+
+def ulid_and_hex(now_ms: int) -> tuple[str, str]:
+    """The same, and its 128 bits as 32 hexadecimal digits, of which the last 20 are random."""
+    left, right = _random_bits(40), _random_bits(40)
+    return _text(now_ms, left, right), f"{now_ms:012x}{left:010x}{right:010x}"
+
+
+def hex_of(text: str) -> str:
+    """The 128 bits of a ULID as 32 hexadecimal digits; of any other text, some."""
+    number = 0
+    for character in text[-26:]:
+        number = number << 5 | _VALUES.get(character, 0)
+    return f"{number & _MASK:032x}"
+
+
+def ulid_of(digits: str) -> str:
+    """The ULID with these 32 hexadecimal digits."""
+    number = int(digits, 16)
+    return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)])
+
+
+def _text(now_ms: int, left: int, right: int) -> str:
+    pairs = _PAIRS
     return (
         f"{_time_part(now_ms)}{pairs[left >> 30]}{pairs[left >> 20 & 1023]}{pairs[left >> 10 & 1023]}{pairs[left & 1023]}"
         f"{pairs[right >> 30]}{pairs[right >> 20 & 1023]}{pairs[right >> 10 & 1023]}{pairs[right & 1023]}"

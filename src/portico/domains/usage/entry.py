@@ -45,7 +45,7 @@ Charges: TypeAlias = tuple[Charge, ...]
 _Parties: TypeAlias = tuple[Id, Id, Id, str, Id, str, Word]
 # fmt: off
 _Call: TypeAlias = tuple[
-    Literal["call"], Key, Moment, Raw, Verdict, Small, Amount, Amount, Amount, Amount, Amount, str, Raw, Raw, Raw
+    Literal["call", "hop"], Key, Moment, Raw, Verdict, Small, Amount, Amount, Amount, Amount, Amount, str, Raw, Raw, Raw
 ]
 _Reservation: TypeAlias = tuple[
     Literal["reserve"], Key, Moment, _Parties, PrincipalKind, Word, str, str, str | None, str, Amount, Amount, Charges
@@ -58,7 +58,7 @@ _Details = defstruct(
     array_like=True,
 )
 # What is shown of a call whose details cannot be read any more.
-_UNKNOWN = {"principal_kind": "key", "dialect": "", "method": "", "path": "", "snapshot_version": 0, "trace_id": ""}
+_UNKNOWN = {"principal_kind": "key", "dialect": "", "method": "", "path": "", "snapshot_version": 0, "trace": ""}
 
 decode_call = Decoder(_Call).decode
 _decode_reservation = Decoder(_Reservation).decode

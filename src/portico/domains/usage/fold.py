@@ -161,6 +161,8 @@ class _Folder:
                 return
             settled = await self._settle(tx, gateway_id, epoch, batch)
             await store_journal.insert_calls(tx, _PLATFORM, batch.calls)
+            if batch.hops:
+                await store_journal.insert_traces(tx, _PLATFORM, batch.hops.values())
             await store_journal.add_totals(tx, _PLATFORM, found.totals)
             await _charge(tx, found.charges)
             await _hold(tx, held=[line for line, _ in batch.reservations.values()], released=settled)
@@ -244,7 +246,7 @@ def lapsed_call(line: ReserveLine) -> CallLine:
         message=LAPSED_MESSAGE,
         snapshot_version=line.snapshot_version,
         correlation_id=line.correlation_id,
-        trace_id="",
+        trace="",
         duration_us=0,
         attempts=1,
         tokens_estimated=True,
@@ -264,7 +266,8 @@ async def _without_repeats(tx: Tx, batch: Batch) -> Batch:
     held = await store_journal.reserved_ids(tx, _PLATFORM, batch.reservations)
     held |= await store_journal.recorded_ids(tx, _PLATFORM, batch.reservations)
     reservations = {call_id: line for call_id, line in batch.reservations.items() if call_id not in held}
-    return replace(batch, calls=[*reversed(calls.values())], charges=charges, reservations=reservations)
+    hops = {call_id: row for call_id, row in batch.hops.items() if call_id in calls}
+    return replace(batch, calls=[*reversed(calls.values())], charges=charges, hops=hops, reservations=reservations)
 
 
 def _tell(tx: Tx, totals: Iterable[TotalsKey]) -> None:

@@ -18,7 +18,7 @@ MAX_BATCH_LINES = 20_000
 MAX_LINE_BYTES = 16 * 1024 * 1024
 _FILE = re.compile(r"(?P<epoch>[A-Za-z0-9_.-]{1,100})-(?P<number>\d{1,9})\.jsonl")
 _GATEWAY = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_CALL, _RESERVE = b'["call",', b'["reserve","'
+_CALL, _RESERVE, _HOP = b'["call",', b'["reserve","', b'["hop",'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Batch:
 
     calls          their rows
     charges        by call id, of those calls that have some
+    hops           those of the calls that belong to a trace of their client, by call id
     reservations   those whose call is not in the batch, by call id, each with its line as it stands there
     paired         ids of calls whose reservation is in the batch too
     behind         whether more whole lines may follow right away
@@ -49,6 +50,7 @@ class Batch:
 
     calls: list[Row] = field(default_factory=list)
     charges: dict[str, Charges] = field(default_factory=dict)
+    hops: dict[str, Row] = field(default_factory=dict)
     reservations: dict[str, tuple[ReserveLine, bytes]] = field(default_factory=dict)
     paired: set[str] = field(default_factory=set)
     lines: int = 0
@@ -183,6 +185,12 @@ def _decode(found: _Found, name: str, at: Position) -> Batch:
                     charges[row[0]] = charged
             elif raw.startswith(_RESERVE):
                 reserved[_reserved_id(raw)] = offset
+            elif raw.startswith(_HOP):
+                row, charged = read_call(raw)
+                calls.append(row)
+                batch.hops[row[0]] = row
+                if charged:
+                    charges[row[0]] = charged
             elif raw != b"\n":
                 # An empty line is how a gateway finds out whether its disk has room again.
                 read_opening(raw)

@@ -11,9 +11,9 @@ from msgspec.json import Encoder
 
 from portico.domains.usage.model import STAGES, CallLine, JournalLine, OpenLine, ReserveLine, Stage
 
-OPEN, RESERVE, CALL = "open", "reserve", "call"
+OPEN, RESERVE, CALL, HOP = "open", "reserve", "call", "hop"
 # A call is [CALL, id, at_us, [PARTIES], SUMMED ..., correlation_id, [DETAILS], charges, stages]; what most of them share
-# stands together, so that it is read once for many.
+# stands together, so that it is read once for many. A call whose client brought a trace is a HOP of that trace instead.
 PARTIES: Final = ("org_id", "scope", "principal_id", "principal_name", "service_id", "service", "service_kind")
 SUMMED: Final = ("verdict", "status", "duration_us", "added_us", "tokens_in", "tokens_out", "cost_microusd")
 DETAILS: Final = (
@@ -37,7 +37,7 @@ DETAILS: Final = (
     "bytes_in",
     "bytes_out",
     "snapshot_version",
-    "trace_id",
+    "trace",
     "address",
 )
 # A reservation is [RESERVE, id, at_us, [PARTIES], ROUTE ..., correlation_id, snapshot_version, reserved_microusd, charges].
@@ -57,7 +57,7 @@ def encode_line(line: JournalLine) -> bytes:
         case CallLine():
             summed, details = _values(line, SUMMED), _values(line, DETAILS)
             rest = (said_correlation(line), details, line.charges, _said_stages(line.stages))
-            return encode((CALL, *_begin(line), *summed, *rest))
+            return encode((HOP if line.trace else CALL, *_begin(line), *summed, *rest))
 
 
 def own_correlation(call_id: str) -> str:

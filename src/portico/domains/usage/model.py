@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from portico.kernel.ids import hex_of
+
 Verdict = Literal["allowed", "refused", "failed", "cancelled"]
 PrincipalKind = Literal["key", "person", "anonymous"]
 Moment = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]  # up to the year 10000
@@ -38,7 +40,10 @@ class Charge(Struct, frozen=True, array_like=True, gc=False):
 
 
 class CallLine(Struct, frozen=True):
-    """A finished call with its settlement. Times in µs; `at_us` is µs since 1970."""
+    """A finished call with its settlement. Times in µs; `at_us` is µs since 1970.
+
+    trace   the trace that the client brought and the span of its that called, `trace-span`; empty when it brought none
+    """
 
     id: str
     at_us: int
@@ -57,7 +62,7 @@ class CallLine(Struct, frozen=True):
     status: int
     snapshot_version: int
     correlation_id: str
-    trace_id: str
+    trace: str
     duration_us: int
     version: str | None = None
     endpoint: str | None = None
@@ -81,6 +86,19 @@ class CallLine(Struct, frozen=True):
     charges: tuple[Charge, ...] = ()
     stages: tuple[Stage, ...] = ()
     address: str | None = None
+
+    @property
+    def trace_id(self) -> str:
+        return self.trace[:32] or hex_of(self.id)
+
+    @property
+    def span_id(self) -> str:
+        """As the service was told it in `traceparent`."""
+        return hex_of(self.id)[16:]
+
+    @property
+    def parent_span_id(self) -> str | None:
+        return self.trace[33:] or None
 
 
 class ReserveLine(Struct, frozen=True):

@@ -49,7 +49,7 @@ def row_of(line: CallLine) -> Row:
 
 def read_line(raw: bytes) -> JournalLine:
     """Any line, whole; raises one of entry.UNREADABLE."""
-    if raw.startswith(b'["call"'):
+    if raw.startswith((b'["call"', b'["hop"')):
         return line_of(CallReader().read(raw)[0], whole=True)
     return read_reservation(raw) if raw.startswith(b'["reserve"') else read_opening(raw)
 

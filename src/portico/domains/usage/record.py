@@ -17,7 +17,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """`since` is included, `until` is not. `words` is a call id or a correlation id."""
+    """`since` is included, `until` is not. `words` is a call id, a correlation id or a trace id."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -28,3 +28,4 @@ class CallFilter:
     status: int | None = None
     min_cost_microusd: int | None = None
     words: str | None = None
+    trace_id: str | None = None

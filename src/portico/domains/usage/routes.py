@@ -38,8 +38,9 @@ def _filter(
     status: Annotated[int | None, Query(ge=0, le=999)] = None,
     min_cost_microusd: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     q: Name = None,
+    trace_id: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
 ) -> CallFilter:
-    return CallFilter(since, until, service, kind, principal_id, verdict, status, min_cost_microusd, q)
+    return CallFilter(since, until, service, kind, principal_id, verdict, status, min_cost_microusd, q, trace_id)
 
 
 @router.get("/calls", tags=["calls"])
@@ -49,7 +50,7 @@ async def list_calls(
     wanted: Annotated[CallFilter, Depends(_filter)],
     scope: OrgScope = needs("calls.read"),
 ) -> Listing[CallWire]:
-    """Newest first. `q` is a call id or a correlation id."""
+    """Newest first. `q` is a call id, a correlation id or a trace id; a trace lists its newest 200 calls."""
     return listing(await service.list_calls(scope, wanted, page, deps), call_wire)
 
 

@@ -119,6 +119,10 @@ async def purge_calls(scope: PlatformScope, deps: Deps) -> int:
         removed += count
         if count < _PURGE_BATCH:
             break
+    while True:
+        async with deps.uow() as tx:
+            if await store_journal.delete_traces(tx, scope, before, _PURGE_BATCH) < _PURGE_BATCH:
+                break
     kept = {SECOND: now - timedelta(seconds=SECONDS_KEPT_S), MINUTE: before, HOUR: before}
     for step_s, oldest in kept.items():
         while True:

@@ -1,5 +1,6 @@
 """SQL of reading: lists, one call, the live feed, and totals over time."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,9 @@ from sqlalchemy.engine import Row
 from portico.domains.usage.entry import COLUMNS, line_of
 from portico.domains.usage.record import CallFilter, CallRecord
 from portico.domains.usage.store_journal import totals_of
-from portico.domains.usage.tables import BROUGHT_CORRELATION, call_totals, calls
+from portico.domains.usage.tables import BROUGHT_CORRELATION, call_totals, call_traces, calls
 from portico.domains.usage.totals import Subject, Totals
+from portico.kernel.ids import ulid_of
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx, UtcTime, from_micros
 
@@ -22,6 +24,7 @@ _LISTED = [
     calls.c.details,
 ]
 _MOST_NAMED = 200
+_TRACE_ID = re.compile("[0-9a-f]{32}")
 
 
 def _mine(scope: OrgScope) -> ColumnElement[bool]:
@@ -62,7 +65,18 @@ async def _positions_of(tx: Tx, scope: OrgScope, words: str) -> list[int]:
     by_correlation = position.where(BROUGHT_CORRELATION, calls.c.correlation_id == words)
     by_correlation = by_correlation.order_by(calls.c.position.desc())
     found = [*(await tx.execute(by_id)).scalars()]
-    return [*found, *(await tx.execute(by_correlation.limit(_MOST_NAMED))).scalars()]
+    found += (await tx.execute(by_correlation.limit(_MOST_NAMED))).scalars()
+    return [*found, *await _positions_in(tx, scope, words)] if _TRACE_ID.fullmatch(words) else found
+
+
+async def _positions_in(tx: Tx, scope: OrgScope, trace_id: str) -> list[int]:
+    """The newest calls of a trace: the one that began it, when it began here, and those whose clients brought it."""
+    brought = select(call_traces.c.call_id).where(
+        call_traces.c.org_id == scope.org_id, call_traces.c.scope == scope.scope, call_traces.c.trace_id == trace_id
+    )
+    brought = brought.order_by(call_traces.c.at.desc(), call_traces.c.call_id).limit(_MOST_NAMED)
+    named = ["call_" + ulid_of(trace_id), *(await tx.execute(brought)).scalars()]
+    return [*(await tx.execute(select(calls.c.position).where(_mine(scope), calls.c.id.in_(named)))).scalars()]
 
 
 async def list_calls(
@@ -71,8 +85,10 @@ async def list_calls(
     """Newest first, those after the keyset position (at in µs, id)."""
     # Which rows first, from an index alone; then those few rows. SQLite would otherwise visit every row it filters.
     chosen = select(calls.c.position, calls.c.at, calls.c.id).where(_mine(scope), *_passes(wanted))
-    if wanted.words is not None:
-        named = await _positions_of(tx, scope, wanted.words)
+    for name, find in ((wanted.words, _positions_of), (wanted.trace_id, _positions_in)):
+        if name is None:
+            continue
+        named = await find(tx, scope, name)
         if not named:
             return []
         chosen = chosen.where(calls.c.position.in_(named))

@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from portico.domains.usage import histogram
-from portico.domains.usage.entry import COLUMNS, Row, read_reservation
+from portico.domains.usage.entry import COLUMNS, Row, line_of, read_reservation
 from portico.domains.usage.journal import Position
 from portico.domains.usage.model import ReserveLine
-from portico.domains.usage.tables import call_totals, calls, journal_positions, open_reservations
+from portico.domains.usage.tables import call_totals, call_traces, calls, journal_positions, open_reservations
 from portico.domains.usage.totals import Totals, TotalsKey
 from portico.kernel.scope import PlatformScope
 from portico.platform.db import Tx, from_micros
@@ -36,6 +36,7 @@ _TOTALS_KEY = [
 ]
 _TOTALS_SUMS = [column for column in call_totals.columns if not column.primary_key]
 _CHUNK = 400
+_TRACE_ID = 32
 _FOLD_LOCK = 0x506F7274
 
 
@@ -110,6 +111,32 @@ async def insert_calls(tx: Tx, scope: PlatformScope, rows: Sequence[Row]) -> Non
         # The statements before this one have opened the transaction; the copy is part of it.
         driver: Any = (await tx.connection.get_raw_connection()).driver_connection
         await driver.copy_records_to_table(calls.name, records=rows, columns=_CALL_COLUMNS)
+
+
+async def insert_traces(tx: Tx, scope: PlatformScope, rows: Iterable[Row]) -> None:
+    """Where to find the calls of a trace that a client brought; those of our own traces are found by their own ids."""
+    lines = [line_of(row, whole=False) for row in rows]
+    found = [
+        {
+            "org_id": line.org_id,
+            "scope": line.scope,
+            "trace_id": line.trace_id,
+            "call_id": line.id,
+            "at": from_micros(line.at_us),
+        }
+        for line in lines
+        if len(line.trace) >= _TRACE_ID
+    ]
+    for chunk in _chunks(found):
+        await tx.execute(insert(call_traces), chunk)
+
+
+async def delete_traces(tx: Tx, scope: PlatformScope, before: datetime, limit: int) -> int:
+    """Up to `limit` of them, oldest first."""
+    keys = list(call_traces.primary_key)
+    oldest = select(*keys).where(call_traces.c.at < before).order_by(call_traces.c.at).limit(limit)
+    result = await tx.execute(delete(call_traces).where(tuple_(*keys).in_(oldest)))
+    return result.rowcount
 
 
 async def recorded_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> set[str]:

@@ -56,6 +56,19 @@ Index(
     postgresql_where=BROUGHT_CORRELATION,
 )
 
+# The calls whose client brought a trace; every other call's trace is named by its own id.
+call_traces = Table(
+    "call_traces",
+    metadata,
+    Column("org_id", String(64), primary_key=True),
+    Column("scope", String(64), primary_key=True),
+    Column("trace_id", String(32), primary_key=True),
+    Column("call_id", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Index("ix_call_traces_age", "at"),
+    sqlite_with_rowid=False,
+)
+
 open_reservations = Table(
     "open_reservations",
     metadata,

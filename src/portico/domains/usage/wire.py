@@ -78,6 +78,8 @@ class CallWire(Wire):
     snapshot_version: int
     correlation_id: str
     trace_id: str
+    span_id: str
+    parent_span_id: str | None
 
 
 class CallRequestWire(Wire):

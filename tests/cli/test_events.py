@@ -68,6 +68,19 @@ def test_an_export_goes_through_all_pages(desk: Desk, run: Run) -> None:
     assert [json.loads(line)["id"] for line in lines] == ["evt_1", "evt_0"]
 
 
+def test_archives_are_listed_and_one_is_read_as_it_is(desk: Desk, run: Run) -> None:
+    kept = {"id": "2026-01-01-1-9", "day": "2026-01-01", "first_seq": 1, "last_seq": 9, "bytes": 812}
+    desk.on("GET /api/v1/event-archives", listing(kept))
+    assert "2026-01-01-1-9" in run("events", "archives").stdout
+    text = "".join(json.dumps(EVENT | {"seq": seq}) + "\n" for seq in range(1, 10))
+    desk.answers["GET /api/v1/event-archives/2026-01-01-1-9"] = Answer(text=text)
+    assert run("events", "archive", "2026-01-01-1-9").stdout == text
+    desk.refuse("GET /api/v1/event-archives/nothing", 404, "NOT_FOUND", "There is no event archive nothing.")
+    refused = run("events", "archive", "nothing")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "no event archive" in refused.stderr
+
+
 def test_an_event_is_published_in_the_envelope(desk: Desk, run: Run) -> None:
     desk.on("POST /api/v1/events", {"event": EVENT, "duplicate": True})
     done = run("events", "publish", "order.shipped", "--data", '{"parcels": 2}', "--id", "o-1", "--subject", "o-1")

@@ -10,9 +10,11 @@ from portico.domains.consumers import letter_store
 from portico.domains.consumers import public as consumers
 from portico.domains.consumers import store as consumer_store
 from portico.domains.consumers.model import DeadLetter, Parked
+from portico.domains.events import archive
 from portico.domains.events import public as events
 from portico.domains.notices import public as notices
 from portico.domains.tenancy import public as tenancy
+from portico.domains.tools import public as tools
 from portico.domains.usage import public as usage
 from portico.jobs.consume import attempt, wants
 from portico.kernel import ids
@@ -133,6 +135,7 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "proposal_id": proposal_id,
         "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
     }
+    org.known |= await furnish_tools(owner, OrgId(org.id), deps)
     org.known["notice_id"] = await tell(deps, OrgId(org.id), org.known["budget_id"])
 
 
@@ -155,7 +158,29 @@ async def furnish_log(owner: Person, org_id: OrgId, deps: Deps) -> dict[str, str
         letter = DeadLetter(ids.new(DeadLetterId), "zebra-dead", event, None, "zebra-error", 4, now, now)
         await letter_store.insert_letter(tx, scope, letter)
         await consumer_store.park(tx, scope, [Parked.of("zebra-parked", event)])
-    return {"event_id": event_id, "dead_letter_id": letter.id, "event_type": "foal.born"}
+    # As retention would have left it.
+    archive.write(archive.folder_of(deps.settings.data_dir, org_id), [event])
+    archive_id = f"{event.at:%Y-%m-%d}-{event.seq}-{event.seq}"
+    return {
+        "event_id": event_id,
+        "dead_letter_id": letter.id,
+        "event_type": "foal.born",
+        "archive_id": archive_id,
+    }
+
+
+async def furnish_tools(owner: Person, org_id: OrgId, deps: Deps) -> dict[str, str]:
+    """A tool server with a tool that waits for approval, and a policy."""
+    draft = {"name": "zebra-tools", "kind": "tools", "url": "http://127.0.0.1:9/mcp"}
+    server = await owner.get_done("POST", "/services", draft)
+    await owner.get_done("PUT", "/tools/servers/zebra-tools/terms", {"first_seen": "quarantine"})
+    await owner.get_done("PUT", "/tools/terms", {"quarantine_always": True})
+    definition = b'{"name": "zebra_count", "description": "Counts zebras.", "inputSchema": {"type": "object"}}'
+    await tools.note_seen(org_id, tools.Seen(server["id"], tools.sighted([definition]), True, "listing"), deps)
+    policy = {"name": "zebra-policy", "effect": "deny", "expression": "tool.name == 'zebra_count'"}
+    (tool,) = (await owner.get_done("GET", "/tools"))["items"]
+    made = await owner.get_done("POST", "/policies", policy)
+    return {"server": "zebra-tools", "tool_id": tool["id"], "policy_id": made["id"]}
 
 
 async def furnish_dashboard(owner: Person) -> tuple[str, str]:

@@ -46,6 +46,10 @@ ACCEPTED: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/scopes"): {"name": "SECOND-LAB"},
     ("POST", "/invitations"): {"email": "zena@zebra.example", "role": "viewer"},
     ("POST", "/orgs"): {"name": "Third", "slug": "third", "owner_email": "zoe@zebra.example"},
+    ("POST", "/tools/approve"): {"tools": [{"id": "{tool_id}"}]},
+    ("PUT", "/tools/terms"): {"quarantine_always": False},
+    ("POST", "/policies"): {"name": "second", "effect": "hide", "expression": "tool.name == 'x'"},
+    ("POST", "/policies/simulate"): {"principal": "{key_id}", "server": "zebra-tools", "tool": "zebra_count"},
     ("POST", "/grants"): {
         "principal_kind": "key",
         "principal_id": "{key_id}",
@@ -74,12 +78,15 @@ NOT_KEPT = {
     "audit": "a log, in which nothing ever changes; read when somebody looks into what happened",
     "event-types": "the house's own come with the version; an org's change when somebody gives them a new schema",
     "event-consumers": "how far each is, which changes with every event; the page asks again while it is open",
+    "event-archives": "files that appear once a day at the most",
     "event-counts": "sums of the log by day",
     "dead-letters": "a page to work through; who works there sees what they did at once",
     "widget-types": "they come with the version",
 }
 # Routes of these lists that are not driven here, and why no list depends on them. A new name here is a decision.
 CHANGES_NOTHING = {
+    "POST /tools/servers/{server}/refresh": "asks a server, and none is there; what it would note is noted with its events",
+    "POST /tools/{tool_id}/reject": "the tool is approved by then, and what is approved is not rejected",
     "POST /services/{name}/invoke": "a call, which a gateway answers; there is none here, and a call is in no list",
 }
 

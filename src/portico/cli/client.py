@@ -101,6 +101,17 @@ class Client:
             yield response
 
     @contextmanager
+    def download(self, path: str) -> "Iterator[Iterator[bytes]]":
+        """The answer in pieces as they come; what is refused is refused before the first."""
+        if self.profile.refresh_token and not self.profile.access_token_is_fresh:
+            self.renew()
+        with self.stream("GET", f"/api/v1{path}") as response:
+            if not response.is_success:
+                response.read()
+            raise_for_refusal(response)
+            yield response.iter_bytes()
+
+    @contextmanager
     def _reaching(self) -> Iterator[None]:
         import httpx2
 

@@ -8,7 +8,7 @@ import typer
 
 from portico.cli.calling import read_data
 from portico.cli.failures import WrongUsage
-from portico.cli.output import Column, Item, moment, put_card, put_json, put_json_line, put_table, say
+from portico.cli.output import Column, Item, moment, put_bytes, put_card, put_json, put_json_line, put_table, say
 from portico.cli.record import Since, Until, instant
 from portico.cli.replays import replay_all
 from portico.cli.shell import Cursor, Json, Limit, Yes, shell_of
@@ -79,6 +79,13 @@ TYPE_COLUMNS = (
     Column("WHAT", "summary"),
     Column("FIELDS", lambda row: ", ".join(row["schema"].get("properties", {}))),
     Column("ALSO CALLED", "aliases"),
+)
+ARCHIVE_COLUMNS = (
+    Column("ID", "id"),
+    Column("UNTIL", "day"),
+    Column("FROM", "first_seq", right=True),
+    Column("TO", "last_seq", right=True),
+    Column("BYTES", "bytes", right=True),
 )
 CONSUMER_COLUMNS = (
     Column("NAME", "name"),
@@ -175,6 +182,24 @@ def export_events(
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+@events.command("archives")
+def list_archives(context: typer.Context, limit: Limit = 20, cursor: Cursor = None, json: Json = False) -> None:
+    """Files of events that have left the log, the newest first."""
+    shell = shell_of(context)
+    params = {"page_size": limit, "cursor": cursor}
+    shell.show_page(shell.api.page("/event-archives", params), ARCHIVE_COLUMNS, as_json=json)
+
+
+@events.command("archive")
+def read_archive(
+    context: typer.Context, archive_id: Annotated[str, typer.Argument(help="As `events archives` lists it.")]
+) -> None:
+    """The scope's events of one archive on stdout, oldest first, one line of JSON each."""
+    with shell_of(context).api.download(f"/event-archives/{archive_id}") as pieces:
+        for piece in pieces:
+            put_bytes(piece)
 
 
 @events.command("counts")

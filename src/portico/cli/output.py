@@ -72,6 +72,12 @@ def put(text: str) -> None:
     sys.stdout.flush()
 
 
+def put_bytes(raw: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(raw)
+    sys.stdout.buffer.flush()
+
+
 def put_json(value: Any) -> None:
     put(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 

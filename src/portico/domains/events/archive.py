@@ -47,7 +47,7 @@ async def _let_go(scope: PlatformScope, org_id: OrgId, through: int, deps: Deps)
         if not batch:
             return removed
         if deps.settings.record.archive_events:
-            await asyncio.to_thread(_write, folder_of(deps.settings.data_dir, org_id), batch)
+            await asyncio.to_thread(write, folder_of(deps.settings.data_dir, org_id), batch)
         async with deps.uow() as tx:
             removed += await store.remove_through(tx, scope, org_id, batch[-1].seq)
 
@@ -56,7 +56,7 @@ def folder_of(data_dir: Path, org_id: OrgId) -> Path:
     return data_dir / "archive" / "events" / org_id
 
 
-def _write(folder: Path, batch: Sequence[Event]) -> None:
+def write(folder: Path, batch: Sequence[Event]) -> None:
     """One compressed file of JSON lines, oldest first. A crash before the rows are gone leaves it to be written again."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     first, last = batch[0], batch[-1]

@@ -1,14 +1,15 @@
-"""GET /events and GET /events/{event_id}."""
+"""GET /events, and what has left the log: GET /event-archives."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
-from portico.domains.events import service
+from portico.domains.events import archived, service
 from portico.domains.events.catalogue import is_pattern
 from portico.domains.events.model import Category, EventFilter
-from portico.domains.events.wire import EventWire, event_wire
+from portico.domains.events.wire import ArchiveWire, EventWire, event_wire
 from portico.kernel.errors import InvalidInput
 from portico.kernel.scope import OrgScope
 from portico.platform.web import DepsDep, Listing, PageDep, listing, needs
@@ -39,3 +40,21 @@ async def list_events(
 @router.get("/events/{event_id}")
 async def find_event(event_id: str, deps: DepsDep, scope: OrgScope = needs("events.read")) -> EventWire:
     return event_wire(await service.find_event(scope, event_id, deps))
+
+
+@router.get("/event-archives")
+async def list_event_archives(
+    deps: DepsDep, page: PageDep, scope: OrgScope = needs("events.manage")
+) -> Listing[ArchiveWire]:
+    """Files of events that have left the log, the newest first."""
+    return listing(await archived.list_archives(scope, page, deps), ArchiveWire.model_validate)
+
+
+@router.get("/event-archives/{archive_id}", response_class=StreamingResponse)
+async def download_event_archive(
+    archive_id: Annotated[str, Path(max_length=60)], deps: DepsDep, scope: OrgScope = needs("events.manage")
+) -> StreamingResponse:
+    """The scope's events of one file, oldest first, a line of JSON each."""
+    named = {"Content-Disposition": f'attachment; filename="events-{scope.scope}-{archive_id}.jsonl"'}
+    lines = await archived.open_archive(scope, archive_id, deps)
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=named)

@@ -35,5 +35,15 @@ class EventWire(Wire):
     origin: OriginWire | None
 
 
+class ArchiveWire(Wire):
+    """`day` is that of its last event; the positions are those of the org's log, of all its scopes."""
+
+    id: str
+    day: str
+    first_seq: int
+    last_seq: int
+    bytes: int
+
+
 def event_wire(event: Event) -> EventWire:
     return EventWire.model_validate(event)

@@ -1,7 +1,8 @@
 import asyncio
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from portico.domains.routing import model as routing
 from portico.domains.tenancy import model as tenancy_model
@@ -40,6 +41,23 @@ async def test_of_many_who_come_with_one_ticket_one_gets_in(world: World, ann: S
     made = await ann.post("/ws-tickets")
     found = await asyncio.gather(*(tenancy.redeem_ticket(world.deps, made["ticket"]) for _ in range(5)))
     assert len([identity for identity in found if identity is not None]) == 1
+
+
+async def test_letting_somebody_in_asks_the_database_three_things(world: World, ann: Someone) -> None:
+    """A thousand may come at once after a restart."""
+    made = await ann.post("/ws-tickets")
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    engine = world.deps.db.sqlalchemy.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert await tenancy.redeem_ticket(world.deps, made["ticket"]) is not None
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert len([each for each in asked if not each.startswith("BEGIN")]) == 3, asked
 
 
 async def test_a_made_up_ticket_lets_nobody_in(world: World) -> None:

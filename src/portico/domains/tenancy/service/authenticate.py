@@ -5,14 +5,14 @@ import re
 from datetime import datetime, timedelta
 
 from portico.domains.tenancy.errors import SignInEnded
-from portico.domains.tenancy.model import NO_ORG, Bearer, Identity, Key, Member, Person, SignIn
+from portico.domains.tenancy.model import NO_ORG, Bearer, Identity, Key, Member, OrgStatus, Person, SignIn
 from portico.domains.tenancy.service.authority import PLATFORM, open_scope
 from portico.domains.tenancy.service.tokens import read_token
 from portico.domains.tenancy.store import grants as grant_store
 from portico.domains.tenancy.store import keys as key_store
 from portico.domains.tenancy.store import orgs as org_store
-from portico.domains.tenancy.store import people as people_store
-from portico.domains.tenancy.store import sign_ins as sign_in_store
+from portico.domains.tenancy.store import standing as standing_store
+from portico.domains.tenancy.store.standing import Standing
 from portico.kernel.errors import BadKey, CredentialExpired, MissingCredentials, OrgSuspended, Refusal
 from portico.kernel.ids import OrgId, PersonId, SignInId
 from portico.kernel.scope import ENTERPRISE, Actor, ScopeName
@@ -66,7 +66,8 @@ async def identify_key(tx: Tx, key: Key, address: str | None, now: datetime) -> 
     status = key.status(now)
     if status == "revoked":
         raise BadKey
-    await _check_org(tx, key.org_id)
+    org = await org_store.load_org(tx, PLATFORM, key.org_id)
+    _check_org(None if org is None else org.status)
     if status == "expired":
         raise CredentialExpired
     granted = await grant_store.granted_to(tx, PLATFORM, key.org_id, key.id)
@@ -85,14 +86,12 @@ async def identify_person(
     now: datetime,
 ) -> Identity:
     """The person as they stand now in that org and scope, whatever a token said when it was issued."""
-    sign_in = await sign_in_store.load_sign_in(tx, PLATFORM, sign_in_id)
-    person = await people_store.load_person(tx, PLATFORM, person_id)
-    if person is None or sign_in is None or sign_in.person_id != person_id or not _runs(sign_in, now):
+    found = await standing_store.load_standing(tx, PLATFORM, sign_in_id, person_id, org_id, scope)
+    if found is None or not _runs(found.sign_in, now):
         raise SignInEnded
     if org_id == NO_ORG:
-        return identity_without_org(person, sign_in_id, address)
-    member = await _membership(tx, person, org_id, scope)
-    return await identity_in_org(tx, person, member, scope, sign_in_id, address)
+        return identity_without_org(found.person, sign_in_id, address)
+    return await identity_in_org(tx, found.person, _membership(found, scope), scope, sign_in_id, address)
 
 
 def identity_without_org(person: Person, sign_in_id: SignInId, address: str | None) -> Identity:
@@ -116,22 +115,20 @@ def _runs(sign_in: SignIn, now: datetime) -> bool:
     return sign_in.ended_at is None and sign_in.expires_at > now
 
 
-async def _check_org(tx: Tx, org_id: OrgId) -> None:
-    org = await org_store.load_org(tx, PLATFORM, org_id)
-    if org is None:
+def _check_org(status: OrgStatus | None) -> None:
+    if status is None:
         raise BadKey
-    if org.status != "active":
+    if status != "active":
         raise OrgSuspended
 
 
-async def _membership(tx: Tx, person: Person, org_id: OrgId, scope: ScopeName) -> Member:
-    found = await people_store.membership_of(tx, PLATFORM, org_id, person.id)
-    if found is None or not found.enters(scope):
+def _membership(found: Standing, scope: ScopeName) -> Member:
+    if found.member is None or not found.member.enters(scope):
         raise SignInEnded
-    await _check_org(tx, org_id)
-    if scope not in (await org_store.scope_names(tx, PLATFORM, (org_id,)))[org_id]:
+    _check_org(found.org_status)
+    if not found.scope_exists:
         raise SignInEnded
-    return found
+    return found.member
 
 
 async def identify_again(deps: Deps, identity: Identity) -> Identity | None:

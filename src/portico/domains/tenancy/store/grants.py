@@ -1,4 +1,4 @@
-from sqlalchemy import RowMapping, delete, func, insert, select
+from sqlalchemy import RowMapping, bindparam, delete, func, insert, select
 
 from portico.domains.tenancy.model import Grant
 from portico.domains.tenancy.store.cursors import last_text
@@ -7,6 +7,13 @@ from portico.kernel.ids import GrantId, OrgId
 from portico.kernel.paging import Page, PageAsk, make_page
 from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.db import Tx
+
+# Made once: every request asks this.
+_GRANTED = (
+    select(grants.c.resource_id, grants.c.permission)
+    .where(grants.c.org_id == bindparam("in_org"), grants.c.principal_id == bindparam("principal"))
+    .order_by(grants.c.id)
+)
 
 
 def _grant(row: RowMapping) -> Grant:
@@ -66,6 +73,5 @@ async def list_grants(tx: Tx, scope: OrgScope, ask: PageAsk, resource_id: str | 
 
 async def granted_to(tx: Tx, scope: PlatformScope, org_id: OrgId, principal_id: str) -> tuple[tuple[str, str], ...]:
     """(resource id, permission) pairs, as an OrgScope carries them."""
-    mine = (grants.c.org_id == org_id, grants.c.principal_id == principal_id)
-    query = select(grants.c.resource_id, grants.c.permission).where(*mine)
-    return tuple((row.resource_id, row.permission) for row in await tx.execute(query.order_by(grants.c.id)))
+    found = await tx.execute(_GRANTED, {"in_org": org_id, "principal": principal_id})
+    return tuple((row.resource_id, row.permission) for row in found)

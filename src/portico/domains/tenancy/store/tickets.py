@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import delete, insert
+from sqlalchemy import bindparam, delete, insert
 
 from portico.domains.tenancy.model import Bearer, Identity
 from portico.domains.tenancy.tables import ws_tickets
@@ -8,6 +8,7 @@ from portico.kernel.scope import PlatformScope
 from portico.platform.db import Tx
 
 _BEARER = tuple(column for column in ws_tickets.c if column.name != "digest")
+_TAKEN = delete(ws_tickets).where(ws_tickets.c.digest == bindparam("taken")).returning(*_BEARER)
 
 
 async def insert_ticket(tx: Tx, scope: PlatformScope, digest: bytes, identity: Identity, expires_at: datetime) -> None:
@@ -26,11 +27,7 @@ async def insert_ticket(tx: Tx, scope: PlatformScope, digest: bytes, identity: I
 
 async def take_ticket(tx: Tx, scope: PlatformScope, digest: bytes) -> Bearer | None:
     """Read and removed in one statement: of two who come with the same ticket, one gets it."""
-    taken = (
-        (await tx.execute(delete(ws_tickets).where(ws_tickets.c.digest == digest).returning(*_BEARER)))
-        .mappings()
-        .first()
-    )
+    taken = (await tx.execute(_TAKEN, {"taken": digest})).mappings().first()
     return None if taken is None else Bearer(**taken)
 
 

@@ -1,7 +1,7 @@
 """The composition root: settings -> ground -> domains -> doors. Wiring only.
 
-`portico serve` is three processes of this one program: a small supervisor, `control` (API, realtime, jobs) and `gateway`
-(the loop that carries traffic). Each can run alone: `python -m portico.main control|gateway`.
+`portico serve` is four processes of this one program: a small supervisor, `control` (API, realtime, jobs), `gateway` (the loop
+that carries traffic) and `bridge` (local tool servers). Each can run alone: `python -m portico.main control|gateway|bridge`.
 """
 
 import os
@@ -42,6 +42,10 @@ def run(role: str) -> int:
         from portico.gateway.process import run_gateway
 
         return run_gateway(loaded.settings, loaded.settings.gateway.id)
+    if role == "bridge":
+        from portico.bridge.process import run_bridge
+
+        return run_bridge(loaded.settings)
     from portico.control import run_control
 
     return run_control(loaded)

@@ -1,4 +1,4 @@
-"""`portico serve`: starts control and gateway, restarts what dies, stops both in the right order. Holds no state of its own."""
+"""`portico serve`: starts control, gateway and bridge, restarts what dies, stops all in the right order. Holds no state of its own."""
 
 import asyncio
 import os
@@ -42,14 +42,14 @@ async def _supervise(settings: Settings, *, restart: bool) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    control, gateway = Role("control"), Role("gateway")
+    control, gateway, bridge = Role("control"), Role("gateway"), Role("bridge")
     failure: list[int] = []
-    keepers = [asyncio.create_task(_keep(role, stop, failure, restart=restart)) for role in (control, gateway)]
+    keepers = [asyncio.create_task(_keep(role, stop, failure, restart=restart)) for role in (control, gateway, bridge)]
     announcer = asyncio.create_task(_announce(settings, stop))
     await stop.wait()
     announcer.cancel()
-    # The gateway first: calls under way may still need control, and control folds what the gateway wrote last.
-    for role in (gateway, control):
+    # The gateway first: calls under way may still need the others, and control folds what the gateway wrote last.
+    for role in (gateway, bridge, control):
         await _stop(role, settings.server.drain_s + 5)
     await asyncio.gather(*keepers, announcer, return_exceptions=True)
     return failure[0] if failure else 0

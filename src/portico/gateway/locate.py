@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 
+from portico.domains.routing.model import BRIDGE_URL
 from portico.gateway.view import Target
 from portico.gateway.wire.upstream import Address, EgressBlocked, UpstreamUnreachable
 from portico.platform.egress import forbidden_address, metadata_host
@@ -16,10 +17,13 @@ MOST_KEPT = 4096
 class Locator:
     def __init__(self, settings: Settings) -> None:
         self.allowed_ranges = settings.private_ranges
+        self._bridge = str(settings.run_dir / "bridge.sock")
         self._kept: dict[tuple[str, int], tuple[float, list[str]]] = {}
 
     async def locate(self, target: Target) -> Address:
         """raises   EgressBlocked · UpstreamUnreachable"""
+        if target.url == BRIDGE_URL:
+            return Address("", 0, path=self._bridge)
         if metadata_host(target.host):
             raise EgressBlocked(f"{target.host} serves a machine's own credentials.")
         addresses = await self._resolve(target.host, target.port)

@@ -39,6 +39,8 @@ class ToolsCall(GovernedCall):
     def _route(self, admitted: AdmittedCall) -> RoutedCall:
         """A session lives at one endpoint, and for the credential that opened it."""
         head = self.raw.head
+        if admitted.service.entry.local is not None:
+            head.headers = [*head.headers, *mcp.headers_for_the_bridge(admitted.known.who.id, self.raw.id)]
         session_id = head.get(mcp.SESSION)
         if session_id is not None and mcp.is_single(head):
             # Requests of that era stand for themselves: what they say of a session means nothing and goes no further.

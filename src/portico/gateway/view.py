@@ -191,6 +191,9 @@ def view_service(
     )
     name = entry.credential.header.encode() if entry.credential is not None else b""
     line = b"%b: %b\r\n" % (name, credential.encode()) if credential is not None else b""
+    if entry.local is not None:
+        # The bridge is told for whom and for which server a call is; it believes nobody but us.
+        line += b"X-Portico-Org: %b\r\nX-Portico-Service: %b\r\n" % (entry.org_id.encode(), entry.id.encode())
     total = sum(version.weight for version in versions)
     return ServiceView(entry, versions, total, entry.price or FREE, line, name.lower(), callers, seers)
 

@@ -143,6 +143,27 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True)
+class ToolsSettings:
+    local_servers: Literal["auto", "on", "off"] = setting(
+        "auto", "Whether tool servers may be started on this machine; auto means in development alone."
+    )
+    commands: list[str] = setting([], "Programs that local tool servers may be; empty means any.", reloadable=True)
+    environment: list[str] = setting(
+        [], "Variables of Portico's own environment that local tool servers may be given by name.", reloadable=True
+    )
+    allowed_roots: list[str] = setting(
+        [], "Folders that a local server's allowed_paths may lie in; empty means any but Portico's own.", reloadable=True
+    )
+    unconfined: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Whether a local server that names no allowed_paths may start where this machine cannot enforce them; auto means in "
+        "development alone.",
+    )
+    starts_at_once: int = setting(4, "How many local tool servers are started at the same time.", least=1)
+    mcp_file: str = setting("", "An mcp.yaml whose servers are brought up to date in the first org at each start.")
+
+
+@dataclass(frozen=True)
 class RecordSettings:
     keep_calls_days: int = setting(30, "Days that call records are kept.", reloadable=True, least=1)
     keep_events_days: int = setting(365, "Days that events are kept.", reloadable=True, least=1)

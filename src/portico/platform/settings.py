@@ -27,6 +27,7 @@ from portico.platform.sections import (
     Sealed,
     SecuritySettings,
     ServerSettings,
+    ToolsSettings,
     UpstreamSettings,
     setting,
 )
@@ -52,6 +53,7 @@ class Settings:
     security: SecuritySettings = field(default_factory=SecuritySettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
+    tools: ToolsSettings = field(default_factory=ToolsSettings)
     realtime: RealtimeSettings = field(default_factory=RealtimeSettings)
     record: RecordSettings = field(default_factory=RecordSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
@@ -68,6 +70,18 @@ class Settings:
             return folder
         mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"portico-{os.getuid()}-{mark}"
+
+    @property
+    def runs_local_servers(self) -> bool:
+        """Running programs that tenants name is the operator's decision."""
+        return self._decided(self.tools.local_servers)
+
+    @property
+    def runs_unconfined(self) -> bool:
+        return self._decided(self.tools.unconfined)
+
+    def _decided(self, value: str) -> bool:
+        return value == "on" or (value == "auto" and self.environment == "development")
 
     @property
     def private_ranges(self) -> tuple[str, ...]:
@@ -111,6 +125,7 @@ _SHORT_NAMES = {
     "data_dir": "PORTICO_DATA_DIR",
     "server.port": "PORTICO_PORT",
     "server.host": "PORTICO_HOST",
+    "tools.mcp_file": "PORTICO_MCP_FILE",
     "metrics.key": "PORTICO_METRICS_KEY",
     "metrics.previous_key": "PORTICO_METRICS_PREVIOUS_KEY",
     "security.master_key": "PORTICO_MASTER_KEY",
@@ -119,6 +134,11 @@ _SHORT_NAMES = {
 
 def env_name(name: str) -> str:
     return _SHORT_NAMES.get(name, "PORTICO_" + name.replace(".", "_").upper())
+
+
+def outside_variable(name: str) -> str | None:
+    """A variable of the process environment that the operator lets local tool servers have (`tools.environment`)."""
+    return os.environ.get(name)
 
 
 # Variables that steer programs around the settings tree rather than the tree itself.

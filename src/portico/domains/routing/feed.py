@@ -10,9 +10,12 @@ import structlog
 
 from portico.domains.routing.model import (
     BreakerReport,
+    BridgeHello,
+    BridgeReport,
     GatewayStatus,
     Hello,
     JournalGrew,
+    LocalServerReport,
     ReloadSettings,
     ResetBreaker,
     Snapshot,
@@ -25,7 +28,7 @@ from portico.platform.link import Link, LinkClosed
 
 log = structlog.get_logger("portico.routing")
 
-FromGateway = Hello | StatusReport | JournalGrew
+FromGateway = Hello | StatusReport | JournalGrew | BridgeHello | BridgeReport
 HEARTBEAT_S = 1.0
 FRESH_S = 5.0
 Welcome = Callable[[Hello], Awaitable[Snapshot]]
@@ -39,12 +42,23 @@ class GatewayLink:
     heard_at: float = field(default_factory=time.monotonic)
 
 
+@dataclass(slots=True, eq=False)
+class BridgeLink:
+    """`has` is the version it was sent last; its reports are of local tool servers."""
+
+    link: Link[FromGateway]
+    has: int = 0
+    reports: tuple[LocalServerReport, ...] = ()
+
+
 class GatewayFeed:
     """Serves `<run_dir>/link.sock`. `welcome` closes a gateway's earlier epochs and compiles its first snapshot."""
 
     def __init__(self, path: Path, bus: Bus, welcome: Welcome) -> None:
         self._path, self._bus, self._welcome = path, bus, welcome
         self._links: dict[str, GatewayLink] = {}
+        # The bridges get the same news; they are no gateways, so nothing that is asked of those is asked of them.
+        self._bridges: set[BridgeLink] = set()
         self._newest: Snapshot | None = None
         self._server: asyncio.Server | None = None
 
@@ -60,6 +74,11 @@ class GatewayFeed:
     def breakers(self, org_id: str) -> list[BreakerReport]:
         return [report for status in self.statuses() for report in status.breakers if report.org_id == org_id]
 
+    def local_servers(self, org_id: str) -> dict[str, LocalServerReport]:
+        """By service id; a server that was not asked for since the bridge started has no report."""
+        reports = [report for bridge in self._bridges for report in bridge.reports]
+        return {report.service_id: report for report in reports if report.org_id == org_id}
+
     async def reset_breaker(self, service_id: str) -> None:
         for each in tuple(self._links.values()):
             await self._send(each, ResetBreaker(service_id))
@@ -71,6 +90,7 @@ class GatewayFeed:
         self._newest = snapshot
         for each in tuple(self._links.values()):
             await self._send(each, TakeSnapshot(snapshot))
+        await self._tell_bridges()
 
     # -- the server ----------------------------------------------------------------------------------------------------------------------
 
@@ -90,8 +110,11 @@ class GatewayFeed:
             self._server.close()
             for each in tuple(self._links.values()):
                 each.link.close()
+            for bridge in tuple(self._bridges):
+                bridge.link.close()
 
     async def _beat(self, reloaded: asyncio.Event) -> None:
+        await self._tell_bridges()
         for each in tuple(self._links.values()):
             if self._newest is not None:
                 await self._send(each, StillCurrent(self._newest.version))
@@ -105,6 +128,8 @@ class GatewayFeed:
             hello = await link.receive()
             if isinstance(hello, Hello):
                 await self._attend(GatewayLink(link, hello))
+            elif isinstance(hello, BridgeHello):
+                await self._attend_bridge(BridgeLink(link))
         except LinkClosed:
             return
         finally:
@@ -127,6 +152,28 @@ class GatewayFeed:
                 del self._links[hello.gateway_id]
                 self._bus.nudge("breakers")
             log.info("gateway.unlinked", gateway=hello.gateway_id, epoch=hello.epoch)
+
+    async def _attend_bridge(self, bridge: BridgeLink) -> None:
+        self._bridges.add(bridge)
+        try:
+            await self._tell_bridges()
+            while True:
+                message = await bridge.link.receive()
+                if isinstance(message, BridgeReport):
+                    bridge.reports = message.servers
+        finally:
+            self._bridges.discard(bridge)
+
+    async def _tell_bridges(self) -> None:
+        newest = self._newest
+        for bridge in tuple(self._bridges):
+            if newest is None or bridge.has == newest.version:
+                continue
+            try:
+                await bridge.link.send(TakeSnapshot(newest))
+                bridge.has = newest.version
+            except LinkClosed:
+                bridge.link.close()
 
     def _heard(self, each: GatewayLink, message: FromGateway) -> None:
         each.heard_at = time.monotonic()

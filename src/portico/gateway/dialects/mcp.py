@@ -33,7 +33,10 @@ _ONCE = frozenset({SESSION, VERSION, METHOD, NAME, LAST_EVENT})
 # Read by servers behind CGI as the same header, so one of them could say something else than what was checked.
 _LOOKALIKES = in_every_spelling(_ONCE) - _ONCE
 # A browser's cookies and its page's origin speak to Portico; a server would judge them as if they were meant for it.
-_NOT_FOR_THE_SERVER = _LOOKALIKES | {b"cookie", b"origin"}
+_ORG, _SERVICE_ID, _PRINCIPAL, _CALL = b"x-portico-org", b"x-portico-service", b"x-portico-principal", b"x-portico-call-id"
+# What only Portico says, and only to its own bridge.
+_SAID_TO_THE_BRIDGE = in_every_spelling(frozenset({_ORG, _SERVICE_ID, _PRINCIPAL, _CALL}))
+_NOT_FOR_THE_SERVER = _LOOKALIKES | _SAID_TO_THE_BRIDGE | {b"cookie", b"origin"}
 
 
 class BadMessage(Refusal):
@@ -119,6 +122,10 @@ def split_target(path: bytes, target: bytes) -> tuple[str, bytes]:
     if not _SERVICE.fullmatch(name):
         raise RouteNotFound("The path must be /mcp/{service}.")
     return name.decode(), target[len(path) :]
+
+
+def headers_for_the_bridge(principal_id: str, call_id: str) -> list[Header]:
+    return [(b"X-Portico-Principal", principal_id.encode()), (b"X-Portico-Call-Id", call_id.encode())]
 
 
 def headers_to_send(headers: list[Header]) -> list[Header]:

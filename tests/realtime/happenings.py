@@ -13,9 +13,11 @@ from portico.domains.limits.model import window_start
 from portico.domains.limits.service import create_budget
 from portico.domains.limits.terms import BudgetDraft
 from portico.domains.tenancy import public as tenancy
+from portico.domains.tools import public as tools
 from portico.domains.webhooks.model import WebhookDraft
 from portico.domains.webhooks.service import create_webhook, disable_webhook
 from portico.kernel.clock import ManualClock
+from portico.kernel.paging import PageAsk
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from tests.dashboards.conftest import state_with
@@ -80,6 +82,20 @@ async def let_a_lease_run_out(owner: OrgScope, deps: Deps) -> None:
     await hub.expire_leases(deps)
 
 
+async def let_a_server_change_what_it_offers(owner: OrgScope, deps: Deps) -> None:
+    made = await hub.create_service(owner, hub.ServiceDraft("wavering", "tools", "http://127.0.0.1:9008/mcp"), deps)
+
+    async def shows(*definitions: bytes) -> None:
+        seen = tools.Seen(made.id, tools.sighted(definitions), True, "listing")
+        await tools.note_seen(owner.org_id, seen, deps)
+
+    await shows(b'{"name": "now", "inputSchema": {"type": "object"}}')
+    await shows(b'{"name": "now", "description": "Another.", "inputSchema": {"type": "object"}}')
+    page = await tools.list_tools(owner, "wavering", None, None, PageAsk(), deps)
+    await tools.reject_tool(owner, page.items[0].tool.id, None, deps)
+    await shows()
+
+
 Happening = Callable[[OrgScope, Deps], Awaitable[None]]
 HAPPENINGS: tuple[Happening, ...] = (
     spend_a_budget,
@@ -88,4 +104,5 @@ HAPPENINGS: tuple[Happening, ...] = (
     lose_an_endpoint_of_a_webhook,
     let_a_service_fail_and_come_back,
     let_a_lease_run_out,
+    let_a_server_change_what_it_offers,
 )

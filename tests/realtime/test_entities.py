@@ -176,6 +176,10 @@ def pointed(body: dict[str, Any] | None, known: dict[str, str]) -> dict[str, Any
     """With the ids of what there is."""
 
     def point(value: Any) -> Any:
+        if isinstance(value, list):
+            return [point(each) for each in value]
+        if isinstance(value, dict):
+            return pointed(value, known)
         return value.format(**known) if isinstance(value, str) and value[:1] == "{" else value
 
     return None if body is None else {name: point(value) for name, value in body.items()}

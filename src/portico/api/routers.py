@@ -11,10 +11,11 @@ from portico.domains.limits.routes import router as limits
 from portico.domains.notices.routes import router as notices
 from portico.domains.publishing.routes import router as publishing
 from portico.domains.tenancy.routes import routers as tenancy
+from portico.domains.tools.routes import router as tools
 from portico.domains.usage.routes import router as usage
 from portico.domains.vault.routes import router as vault
 from portico.domains.webhooks.routes import router as webhooks
 
 
 def domain_routers() -> tuple[APIRouter, ...]:
-    return (*tenancy, hub, limits, vault, usage, events, publishing, consumers, webhooks, dashboards, notices, audit)
+    return (*tenancy, hub, limits, vault, usage, tools, events, publishing, consumers, webhooks, dashboards, notices, audit)

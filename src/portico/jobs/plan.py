@@ -13,8 +13,9 @@ from portico.domains.limits import public as limits
 from portico.domains.notices import public as notices
 from portico.domains.publishing import public as publishing
 from portico.domains.routing import public as routing
-from portico.domains.routing.model import Snapshot
+from portico.domains.routing.model import Snapshot, ToolsSeen
 from portico.domains.tenancy import public as tenancy
+from portico.domains.tools import public as tools
 from portico.domains.usage import public as usage
 from portico.domains.webhooks import public as webhooks
 from portico.jobs.consume import ConsumeEvents
@@ -28,9 +29,10 @@ MANY_CALLS = 500
 
 
 class SnapshotFeed(Protocol):
-    """Where a compiled Snapshot goes."""
+    """Where a compiled Snapshot goes, and where from comes what gateways saw of tools."""
 
     async def publish(self, snapshot: Snapshot) -> None: ...
+    def take_seen(self) -> list[ToolsSeen]: ...
 
 
 @dataclass(slots=True)
@@ -79,6 +81,39 @@ class CheckHealth:
 
     async def activate(self) -> hub.HealthStatus:
         return await hub.check_health(self.deps)
+
+
+@dataclass(slots=True)
+class NoteTools:
+    """Writes down which definitions of tools passed the gateways. What is lost on the way is seen again."""
+
+    deps: Deps
+    feed: SnapshotFeed
+    name: str = "tools.note_seen"
+    every_s: float = 5.0
+    least_s: float = 0.1
+    wakes_on: str | None = "tools"
+
+    async def activate(self) -> str:
+        noted = 0
+        for each in self.feed.take_seen():
+            seen = tools.Seen(each.service_id, tools.sighted(each.definitions), each.complete, "traffic")
+            noted += (await tools.note_seen(each.org_id, seen, self.deps)).anything
+        return f"{noted} with news"
+
+
+@dataclass(slots=True)
+class ListToolServers:
+    """Asks servers that were never listed for their tools; woken by changes, so that a new one is listed at once."""
+
+    deps: Deps
+    name: str = "tools.list_new_servers"
+    every_s: float = 5.0
+    least_s: float = 0.2
+    wakes_on: str | None = "snapshot"
+
+    async def activate(self) -> tools.ListStatus:
+        return await tools.list_new_servers(self.deps)
 
 
 @dataclass(slots=True)
@@ -176,6 +211,8 @@ def plan(
         CompileSnapshot(deps, feed),
         FoldJournals(deps),
         CheckHealth(deps),
+        NoteTools(deps, feed),
+        ListToolServers(deps),
         *_by_time_alone(deps),
         DeliverWebhooks(deps, delivered or webhooks.DeliveryNumbers()),
         PurgeOld(deps),

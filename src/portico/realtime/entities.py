@@ -18,6 +18,7 @@ from portico.domains.hub.model import ServiceFilter
 from portico.domains.limits import public as limits
 from portico.domains.notices import public as notices
 from portico.domains.tenancy import public as tenancy
+from portico.domains.tools import public as tools
 from portico.domains.vault import public as vault
 from portico.domains.webhooks import public as webhooks
 from portico.kernel.paging import Page, PageAsk, decode_cursor
@@ -219,6 +220,15 @@ async def _notices(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Sh
     return _shown(await notices.list_notices(scope, False, ask, deps), lambda each: each.id, notices.notice_wire)
 
 
+async def _tools(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    page = await tools.list_tools(scope, None, None, None, ask, deps)
+    return _shown(page, lambda each: each.tool.id, tools.tool_wire)
+
+
+async def _policies(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    return _shown(await tools.list_policies(scope, ask, deps), lambda each: each.id, tools.policy_wire)
+
+
 async def _newest_notice(scope: OrgScope, deps: Deps, _feed: Feed) -> object:
     """Notices are made after their events, and reading one is no event."""
     newest = await notices.list_notices(scope, False, PageAsk(1, None), deps)
@@ -243,4 +253,6 @@ ENTITIES: Mapping[str, Entities] = {
     "scopes": Entities(None, _scopes),
     "orgs": Entities(None, _orgs),
     "notices": Entities(None, _notices, _newest_notice, people=True),
+    "tools": Entities("tools.read", _tools),
+    "policies": Entities("tools.read", _policies),
 }

@@ -201,6 +201,7 @@ class ServiceRoute(NamedTuple):
     max_output_tokens: int | None
     credential: Credential | None
     created_by: str
+    tags: tuple[str, ...] = ()
 
 
 class BreakerReading(Protocol):

@@ -32,6 +32,7 @@ _COLUMNS = [
         "max_output_tokens",
         "credential",
         "created_by",
+        "tags",
     )
 ]
 
@@ -59,6 +60,7 @@ def _route(
     max_output_tokens: int | None,
     credential: dict[str, Any] | None,
     created_by: str,
+    tags: list[str],
 ) -> ServiceRoute:
     return ServiceRoute(
         service_id,
@@ -76,6 +78,7 @@ def _route(
         max_output_tokens,
         credential_of(credential),
         created_by,
+        tuple(tags),
     )
 
 

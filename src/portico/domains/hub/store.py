@@ -33,6 +33,19 @@ async def load_services(tx: Tx, scope: OrgScope, service_ids: list[str]) -> list
     return await _load(tx, scope, select(services).where(_seen_by(scope), services.c.id.in_(service_ids)))
 
 
+async def names_of_kind(tx: Tx, scope: OrgScope, kind: str) -> dict[str, str]:
+    """Names by id of the services of a kind that this caller may see."""
+    query = select(services.c.id, services.c.name).where(_seen_by(scope), services.c.kind == kind)
+    return {row.id: row.name for row in await tx.execute(query)}
+
+
+async def name_of_service(tx: Tx, scope: OrgScope, service_id: str, kind: str) -> str | None:
+    """None when there is none of this kind that this caller may see."""
+    query = select(services.c.name).where(_org_or_seen(scope), services.c.id == service_id, services.c.kind == kind)
+    name: str | None = (await tx.execute(query)).scalar_one_or_none()
+    return name
+
+
 async def update_service(tx: Tx, scope: OrgScope, service: Service) -> None:
     row = service_row(service)
     for fixed in ("id", "org_id", "scope_key", "scope", "name", "kind", "created_by", "created_at"):
@@ -145,6 +158,11 @@ def _seen_by(scope: OrgScope) -> ColumnElement[bool]:
             services.c.id.in_(granted),
         ),
     )
+
+
+def _org_or_seen(scope: OrgScope) -> ColumnElement[bool]:
+    """Portico itself is in every scope of the org."""
+    return services.c.org_id == scope.org_id if scope.actor.kind == "system" else _seen_by(scope)
 
 
 def _matches(wanted: ServiceFilter) -> ColumnElement[bool]:

@@ -25,6 +25,7 @@ from portico.domains.routing.model import (
 )
 from portico.domains.tenancy import model as people_model
 from portico.domains.tenancy import public as tenancy
+from portico.domains.tools import public as tools
 from portico.domains.vault import public as vault
 from portico.kernel.scope import PlatformScope
 from portico.platform.db import Tx, to_micros
@@ -77,6 +78,7 @@ async def _content(tx: Tx, scope: PlatformScope, now: datetime) -> Snapshot:
     people = await tenancy.snapshot_entries(tx, scope)
     routes = await hub.snapshot_services(tx, scope)
     sealed = await vault.sealed_of(tx, scope)
+    registries = await tools.snapshot_registries(tx, scope)
     orgs = tuple(OrgEntry(org.id, org.name, org.active) for org in people.orgs)
     keys = tuple(_key(key) for key in people.keys)
     members = tuple(_member(member) for member in people.members)
@@ -91,9 +93,10 @@ async def _content(tx: Tx, scope: PlatformScope, now: datetime) -> Snapshot:
         members=members,
         grants=_grants(people.grants, routes),
         revoked_sign_ins=tuple(people.revoked_sign_ins),
-        services=tuple(_service(route, sealed) for route in routes),
+        services=tuple(_service(route, sealed, registries) for route in routes),
         limits=tuple(_limit(limit, names) for limit in await limits.snapshot_limits(tx, scope)),
         budgets=tuple(_budget(*each, names) for each in await limits.snapshot_budgets(tx, scope, now)),
+        policies=await tools.snapshot_policies(tx, scope),
     )
 
 
@@ -135,7 +138,7 @@ def _grants(granted: tuple[people_model.GrantEntry, ...], routes: list[hub.Servi
     return (*given, *made)
 
 
-def _service(route: hub.ServiceRoute, sealed: Sealed) -> ServiceEntry:
+def _service(route: hub.ServiceRoute, sealed: Sealed, registries: tools.Registries) -> ServiceEntry:
     price = route.price
     return ServiceEntry(
         route.id,
@@ -154,6 +157,7 @@ def _service(route: hub.ServiceRoute, sealed: Sealed) -> ServiceEntry:
         route.models,
         route.max_output_tokens,
         _credential(route, sealed),
+        tools=registries.entry_of(route.id, route.org_id, route.tags) if route.kind == "tools" else None,
     )
 
 

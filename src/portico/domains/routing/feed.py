@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,15 +23,18 @@ from portico.domains.routing.model import (
     StatusReport,
     StillCurrent,
     TakeSnapshot,
+    ToolsSeen,
 )
 from portico.platform.bus import Bus
 from portico.platform.link import Link, LinkClosed
 
 log = structlog.get_logger("portico.routing")
 
-FromGateway = Hello | StatusReport | JournalGrew | BridgeHello | BridgeReport
+FromGateway = Hello | StatusReport | JournalGrew | ToolsSeen | BridgeHello | BridgeReport
 HEARTBEAT_S = 1.0
 FRESH_S = 5.0
+# What gateways saw of tools and nobody wrote down yet; what does not fit is seen again with the next list.
+MOST_SEEN = 200
 Welcome = Callable[[Hello], Awaitable[Snapshot]]
 
 
@@ -60,6 +64,7 @@ class GatewayFeed:
         # The bridges get the same news; they are no gateways, so nothing that is asked of those is asked of them.
         self._bridges: set[BridgeLink] = set()
         self._newest: Snapshot | None = None
+        self._seen: deque[ToolsSeen] = deque(maxlen=MOST_SEEN)
         self._server: asyncio.Server | None = None
 
     # -- what the rest of control asks ----------------------------------------------------------------------------------------------
@@ -78,6 +83,12 @@ class GatewayFeed:
         """By service id; a server that was not asked for since the bridge started has no report."""
         reports = [report for bridge in self._bridges for report in bridge.reports]
         return {report.service_id: report for report in reports if report.org_id == org_id}
+
+    def take_seen(self) -> list[ToolsSeen]:
+        """What gateways saw of tools since this was last asked."""
+        taken = list(self._seen)
+        self._seen.clear()
+        return taken
 
     async def reset_breaker(self, service_id: str) -> None:
         for each in tuple(self._links.values()):
@@ -179,6 +190,9 @@ class GatewayFeed:
         each.heard_at = time.monotonic()
         if isinstance(message, JournalGrew):
             self._bus.nudge("journal")
+        elif isinstance(message, ToolsSeen):
+            self._seen.append(message)
+            self._bus.nudge("tools")
         elif isinstance(message, StatusReport):
             before = each.status.breakers if each.status is not None else ()
             each.status = message.status

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from portico.domains.agents.model import AgentEntry
 from portico.domains.models.model import ModelEntry, RouteEntry
+from portico.domains.tools.model import PolicyEntry, ToolsEntry
 
 SubjectKind = Literal["org", "scope", "key", "address", "principal"]
 Measure = Literal["money", "tokens", "calls"]
@@ -141,6 +142,7 @@ class ServiceEntry(Struct, frozen=True):
     credential: CredentialEntry | None
     agent: AgentEntry | None = None
     local: LocalServerEntry | None = None
+    tools: ToolsEntry | None = None
 
 
 class LimitEntry(Struct, frozen=True):
@@ -186,6 +188,7 @@ class Snapshot(Struct, frozen=True):
     budgets: tuple[BudgetEntry, ...]
     model_facts: tuple[ModelEntry, ...] = ()
     model_routes: tuple[RouteEntry, ...] = ()
+    policies: tuple[PolicyEntry, ...] = ()
 
 
 class BreakerReport(Struct, frozen=True):
@@ -272,6 +275,18 @@ class Told(Struct, frozen=True, tag="told"):
 
     number: int
     body: bytes | None
+
+
+class ToolsSeen(Struct, frozen=True, tag="tools_seen"):
+    """Definitions of tools, as canonical JSON, that passed a gateway and that its snapshot does not know.
+
+    complete   the answer they stood in holds everything the server offers; then all of it is here
+    """
+
+    org_id: str
+    service_id: str
+    definitions: tuple[bytes, ...]
+    complete: bool
 
 
 class TakeSnapshot(Struct, frozen=True, tag="snapshot"):

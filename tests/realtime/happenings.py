@@ -94,6 +94,7 @@ async def let_a_server_change_what_it_offers(owner: OrgScope, deps: Deps) -> Non
     page = await tools.list_tools(owner, "wavering", None, None, PageAsk(), deps)
     await tools.reject_tool(owner, page.items[0].tool.id, None, deps)
     await shows()
+    await shows(b'{"name": "now", "description": "Another.", "inputSchema": {"type": "object"}}')
 
 
 Happening = Callable[[OrgScope, Deps], Awaitable[None]]

@@ -49,6 +49,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/services/{name}/endpoints/{endpoint_id}"): {"weight": 1},
     ("POST", "/services/{name}/leases"): {"url": "http://127.0.0.1:9"},
     ("POST", "/services/{name}/invoke"): {"method": "zebra_quote"},
+    ("PATCH", "/models/{model:path}"): {"note": "taken"},
+    ("PATCH", "/models/routes/{route_id}"): {"name": "taken"},
+    ("POST", "/models/routes/{route_id}/choose"): {},
     ("PATCH", "/limits/{limit_id}"): {"rate": 1},
     ("PATCH", "/budgets/{budget_id}"): {"limit": 1},
     ("PUT", "/secrets/{name}"): {"value": "taken-taken"},
@@ -76,7 +79,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 }
 # What is written under a name of one's own choosing: the stranger gets their own, and the other org's stays as it was.
 OWN_NAMES = {("PUT", "/event-types/{event_type}")}
-PARAMETER = re.compile(r"{(\w+)}")
+PARAMETER = re.compile(r"{(\w+)(?::path)?}")
 
 
 @pytest.fixture(autouse=True)

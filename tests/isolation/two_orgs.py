@@ -103,6 +103,10 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
     hidden = await owner.get_done("POST", "/services", {**draft, "name": "zebra-hidden", "visibility": "restricted"})
     lease = {"url": "http://127.0.0.1:10", "ttl_s": 600}
     leased = await owner.get_done("POST", "/services/zebra-pricing/leases", lease)
+    model_draft = {"name": "zebra-ai", "kind": "model", "url": "http://127.0.0.1:9", "models": ["zebra-model"]}
+    await owner.get_done("POST", "/services", model_draft)
+    await owner.get_done("PATCH", "/models/zebra-model", {"quality": 5, "note": "zebra-note"})
+    rule = {"name": "zebra-rule", "targets": ["zebra-model"]}
     limit = {"name": "zebra-limit", "subject_kind": "org", "rate": 10, "per_s": 1}
     budget = {"name": "zebra-budget", "subject_kind": "org", "measure": "money", "window": "day", "limit": 1_000_000}
     grant = {
@@ -125,6 +129,8 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "endpoint_id": service["versions"][0]["endpoints"][0]["id"],
         "lease_id": leased["lease_id"],
         "limit_id": (await owner.get_done("POST", "/limits", limit))["id"],
+        "model": "zebra-model",
+        "route_id": (await owner.get_done("POST", "/models/routes", {"name": "zebra-route", "rules": [rule]}))["id"],
         "budget_id": (await owner.get_done("POST", "/budgets", budget))["id"],
         "grant_id": (await owner.get_done("POST", "/grants", grant))["id"],
         **await furnish_log(owner, OrgId(org.id), deps),

@@ -176,13 +176,24 @@ async def test_a_budget_tells_once_per_window_that_it_is_nearly_and_fully_used(
 ) -> None:
     budget_id = (await limits.create_budget(admin, BUDGET, deps)).budget.id
     expected = ["budget.created.v1"]
-    for amount, news in ((799, None), (1, "warning"), (100, None), (100, "exhausted"), (500, None)):
+    steps = ((799, None), (1, "warning"), (100, None), (50, "critical"), (49, None), (1, "exhausted"), (500, None))
+    for amount, news in steps:
         await charge(deps, clock, budget_id, amount)
         expected += [f"budget.{news}.v1"] if news else []
         assert await told(deps, admin) == expected
     clock.advance(seconds=86_400)
     await charge(deps, clock, budget_id, 5000)
     assert await told(deps, admin) == [*expected, "budget.exhausted.v1"]
+
+
+async def test_a_budget_that_warns_late_does_not_warn_later_than_it_is_critical(
+    deps: Deps, admin: OrgScope, clock: ManualClock
+) -> None:
+    budget_id = (await limits.create_budget(admin, replace(BUDGET, warn_at_percent=97), deps)).budget.id
+    await charge(deps, clock, budget_id, 969)
+    assert await told(deps, admin) == ["budget.created.v1"]
+    await charge(deps, clock, budget_id, 1)
+    assert await told(deps, admin) == ["budget.created.v1", "budget.critical.v1"]
 
 
 async def test_a_charge_for_a_deleted_budget_is_dropped(deps: Deps, admin: OrgScope, clock: ManualClock) -> None:

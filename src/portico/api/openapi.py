@@ -17,6 +17,7 @@ TAGS = {
     "members": "People in the org, invitations, and grants on single services.",
     "keys": "API keys for agents and programs.",
     "services": "The hub: services, their versions, endpoints and leases.",
+    "models": "What services offer, what is said of it, and names that stand for one of several models.",
     "limits": "How often something may be called.",
     "budgets": "How much may be spent, and what has been.",
     "secrets": "Credentials for services; values go in and never come out.",

@@ -8,6 +8,7 @@ from portico.domains.dashboards.routes import router as dashboards
 from portico.domains.events.routes import router as events
 from portico.domains.hub.routes import router as hub
 from portico.domains.limits.routes import router as limits
+from portico.domains.models.routes import router as models
 from portico.domains.notices.routes import router as notices
 from portico.domains.publishing.routes import router as publishing
 from portico.domains.tenancy.routes import routers as tenancy
@@ -18,4 +19,19 @@ from portico.domains.webhooks.routes import router as webhooks
 
 
 def domain_routers() -> tuple[APIRouter, ...]:
-    return (*tenancy, hub, limits, vault, usage, tools, events, publishing, consumers, webhooks, dashboards, notices, audit)
+    return (
+        *tenancy,
+        hub,
+        limits,
+        models,
+        vault,
+        usage,
+        tools,
+        events,
+        publishing,
+        consumers,
+        webhooks,
+        dashboards,
+        notices,
+        audit,
+    )

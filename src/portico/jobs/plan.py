@@ -10,6 +10,7 @@ from portico.domains.dashboards import public as dashboards
 from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.limits import public as limits
+from portico.domains.models import public as models
 from portico.domains.notices import public as notices
 from portico.domains.publishing import public as publishing
 from portico.domains.routing import public as routing
@@ -152,6 +153,9 @@ def _by_time_alone(deps: Deps) -> list[Reconciler]:
     async def tell_expiring_keys() -> str:
         return f"{await tenancy.tell_expiring_keys(tenancy.platform_scope(), deps)} told"
 
+    async def tell_model_endings() -> str:
+        return f"{await models.tell_endings(tenancy.platform_scope(), deps)} told"
+
     async def warm_cache() -> str:
         # For the start; later the readers keep warm what they read.
         return f"the services of {await hub.warm_summaries(deps)} orgs"
@@ -159,6 +163,7 @@ def _by_time_alone(deps: Deps) -> list[Reconciler]:
     return [
         Regularly("hub.expire_leases", 5.0, 1.0, expire_leases),
         Regularly("tenancy.tell_expiring_keys", 3600.0, 60.0, tell_expiring_keys),
+        Regularly("models.tell_endings", 300.0, 60.0, tell_model_endings),
         Regularly("hub.warm_summaries", 86_400.0, 60.0, warm_cache),
     ]
 

@@ -16,7 +16,7 @@ from portico.domains.hub.model import (
 from portico.domains.hub.route_store import load_routes as snapshot_services
 from portico.domains.hub.service import create_service, find_service, find_service_by_id, list_services, load_service
 from portico.domains.hub.show import prepare_with as prepare_showing
-from portico.domains.hub.store import name_of_service, names_of_kind
+from portico.domains.hub.store import name_of_service, names_of_kind, services_by_id, services_of_kind
 from portico.domains.hub.warm import warm_summaries
 
 __all__ = [
@@ -40,6 +40,8 @@ __all__ = [
     "name_of_service",
     "names_of_kind",
     "prepare_showing",
+    "services_by_id",
+    "services_of_kind",
     "snapshot_services",
     "warm_summaries",
 ]

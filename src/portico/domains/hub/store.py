@@ -33,6 +33,13 @@ async def load_services(tx: Tx, scope: OrgScope, service_ids: list[str]) -> list
     return await _load(tx, scope, select(services).where(_seen_by(scope), services.c.id.in_(service_ids)))
 
 
+async def services_of_kind(tx: Tx, scope: OrgScope, kind: str) -> list[Service]:
+    """Those of a kind that this caller may see, by name."""
+    return await _load(
+        tx, scope, select(services).where(_seen_by(scope), services.c.kind == kind).order_by(services.c.name)
+    )
+
+
 async def names_of_kind(tx: Tx, scope: OrgScope, kind: str) -> dict[str, str]:
     """Names by id of the services of a kind that this caller may see."""
     query = select(services.c.id, services.c.name).where(_seen_by(scope), services.c.kind == kind)

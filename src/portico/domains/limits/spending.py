@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from portico.domains.events import public as events
 from portico.domains.limits import store, use_store
 from portico.domains.limits.model import window_end, window_start
-from portico.domains.limits.terms import Budget, BudgetCharge, BudgetUse, Limit, crossed, used_percent
+from portico.domains.limits.terms import Budget, BudgetCharge, BudgetUse, Level, Limit, crossed, used_percent
 from portico.domains.limits.use_store import WindowKey
 from portico.domains.tenancy import public as tenancy
 from portico.kernel.scope import PlatformScope
@@ -27,6 +27,9 @@ _FIELDS = {
 WARNING = events.declare(
     "budget.warning.v1", "A budget nears its limit in this window.", about="budget_id", fields=_FIELDS
 )
+CRITICAL = events.declare(
+    "budget.critical.v1", "A budget is nearly used up in this window.", about="budget_id", fields=_FIELDS
+)
 EXHAUSTED = events.declare(
     "budget.exhausted.v1",
     "A budget has nothing left in this window.",
@@ -34,6 +37,7 @@ EXHAUSTED = events.declare(
     category="error",
     fields=_FIELDS,
 )
+_KINDS: dict[Level, str] = {"warning": WARNING, "critical": CRITICAL, "exhausted": EXHAUSTED}
 
 
 async def charge(tx: Tx, scope: PlatformScope, charges: Sequence[BudgetCharge]) -> None:
@@ -85,10 +89,10 @@ async def _add(
 
 
 async def _tell(tx: Tx, scope: PlatformScope, budget: Budget, key: WindowKey, use: BudgetUse) -> None:
-    warn, exhausted = crossed(budget, use)
-    if not (warn or exhausted) or not budget.enabled:
+    level = crossed(budget, use)
+    if level is None or not budget.enabled:
         return
-    await use_store.mark_told(tx, scope, key, warned=True, exhausted=use.exhausted or exhausted)
+    await use_store.mark_told(tx, scope, key, level)
     payload = {
         "budget_id": budget.id,
         "name": budget.name,
@@ -98,6 +102,5 @@ async def _tell(tx: Tx, scope: PlatformScope, budget: Budget, key: WindowKey, us
         "used_percent": used_percent(use.used, budget.limit),
         "resets_at": window_end(budget.window, key[1]).isoformat(),
     }
-    # Straight past both marks, exhaustion is the news; the warning would say less.
     system = tenancy.open_system_scope(budget.org_id)
-    await events.record(tx, system, kind=EXHAUSTED if exhausted else WARNING, payload=payload)
+    await events.record(tx, system, kind=_KINDS[level], payload=payload)

@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, UniqueConstraint, false
 
 from portico.platform.db import UtcTime, metadata
 
@@ -46,5 +46,6 @@ budget_use = Table(
     Column("used", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("warned", Boolean, nullable=False),
+    Column("critical", Boolean, nullable=False, server_default=false()),
     Column("exhausted", Boolean, nullable=False),
 )

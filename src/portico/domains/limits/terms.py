@@ -81,6 +81,7 @@ class BudgetUse:
     used: int = 0
     held: int = 0
     warned: bool = False
+    critical: bool = False
     exhausted: bool = False
 
 
@@ -114,10 +115,22 @@ def used_percent(used: int, limit: int) -> float:
     return round(100 * used / limit, 1) if limit else 100.0
 
 
-def crossed(budget: Budget, use: BudgetUse) -> tuple[bool, bool]:
-    """Whether the warning and the exhaustion are due and were not told yet in this window."""
-    warn = not use.warned and use.used * 100 >= budget.limit * budget.warn_at_percent
-    return warn, not use.exhausted and use.used >= budget.limit
+Level = Literal["warning", "critical", "exhausted"]
+CRITICAL_PERCENT = 95
+
+
+def crossed(budget: Budget, use: BudgetUse) -> Level | None:
+    """The gravest level that was reached and not told yet in this window; those below it would say less."""
+    if use.exhausted:
+        return None
+    if use.used >= budget.limit:
+        return "exhausted"
+    if use.critical:
+        return None
+    share = use.used * 100
+    if share >= budget.limit * max(CRITICAL_PERCENT, budget.warn_at_percent):
+        return "critical"
+    return "warning" if not use.warned and share >= budget.limit * budget.warn_at_percent else None
 
 
 def name_problems(name: str) -> list[FieldError]:

@@ -7,7 +7,7 @@ from sqlalchemy import delete, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portico.domains.limits.tables import budget_use
-from portico.domains.limits.terms import Budget, BudgetUse
+from portico.domains.limits.terms import Budget, BudgetUse, Level
 from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.db import Tx
 
@@ -34,6 +34,7 @@ async def add_use(
             "used": used,
             "held": held,
             "warned": False,
+            "critical": False,
             "exhausted": False,
         }
         for (budget_id, started_at), (used, held) in sorted(adds.items())
@@ -42,9 +43,12 @@ async def add_use(
         await tx.execute(statement, rows)
 
 
-async def mark_told(tx: Tx, scope: PlatformScope, key: WindowKey, *, warned: bool, exhausted: bool) -> None:
+async def mark_told(tx: Tx, scope: PlatformScope, key: WindowKey, level: Level) -> None:
+    """With every level below it."""
     where = budget_use.c.budget_id == key[0], budget_use.c.window_started_at == key[1]
-    await tx.execute(update(budget_use).where(*where).values(warned=warned, exhausted=exhausted))
+    told = {"warned": True} | ({"critical": True} if level != "warning" else {})
+    told |= {"exhausted": True} if level == "exhausted" else {}
+    await tx.execute(update(budget_use).where(*where).values(told))
 
 
 async def use_of_windows(tx: Tx, scope: PlatformScope, keys: Sequence[WindowKey]) -> dict[WindowKey, BudgetUse]:
@@ -77,6 +81,6 @@ async def delete_windows_before(tx: Tx, scope: PlatformScope, before: datetime) 
 async def _read(tx: Tx, where: object) -> dict[WindowKey, BudgetUse]:
     query = select(budget_use).where(where)  # type: ignore[arg-type]
     return {
-        (row.budget_id, row.window_started_at): BudgetUse(row.used, row.held, row.warned, row.exhausted)
+        (row.budget_id, row.window_started_at): BudgetUse(row.used, row.held, row.warned, row.critical, row.exhausted)
         for row in await tx.execute(query)
     }

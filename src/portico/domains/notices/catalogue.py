@@ -35,6 +35,12 @@ def _budget_warning(payload: Payload, _: str) -> Words:
     return Words(title, f"It starts afresh at {_moment(payload['resets_at'])}.", "/budgets")
 
 
+def _budget_critical(payload: Payload, _: str) -> Words:
+    title = f"The budget {payload['name']} is nearly used up: {payload['used_percent']:.0f} %"
+    text = f"Calls that do not fit into what is left are refused until {_moment(payload['resets_at'])}."
+    return Words(title, text, "/budgets")
+
+
 def _budget_exhausted(payload: Payload, _: str) -> Words:
     text = f"Calls that it would have to pay for are refused until {_moment(payload['resets_at'])}."
     return Words(f"The budget {payload['name']} is used up", text, "/budgets")
@@ -69,6 +75,24 @@ def _dead_letters_full(payload: Payload, _: str) -> Words:
     return Words("The dead letters are full", text, "/events/dead-letters")
 
 
+def _model_deprecated(payload: Payload, _: str) -> Words:
+    return Words(f"The model {payload['model']} is deprecated", _how_it_ends(payload), "/models")
+
+
+def _model_retiring(payload: Payload, _: str) -> Words:
+    return Words(f"The model {payload['model']} will soon be retired", _how_it_ends(payload), "/models")
+
+
+def _model_retired(payload: Payload, _: str) -> Words:
+    instead = f"Its successor is {payload['successor']}." if payload["successor"] else "It has no successor."
+    return Words(f"The model {payload['model']} is retired", instead, "/models")
+
+
+def _how_it_ends(payload: Payload) -> str:
+    until = f"It is retired at {_moment(payload['retires_at'])}." if payload["retires_at"] else "It goes on for now."
+    return until + (f" Its successor is {payload['successor']}." if payload["successor"] else "")
+
+
 def _key_expiring(payload: Payload, _: str) -> Words:
     text = f"From {_moment(payload['expires_at'])} on, whoever uses it is refused. Make another one in time."
     return Words(f"The key {payload['name']} expires soon", text, "/keys")
@@ -98,10 +122,14 @@ def _org_resumed(_: Payload, __: str) -> Words:
 
 RULES: dict[str, Rule] = {
     "budget.warning.v1": Rule("warning", "budgets.read", _budget_warning),
+    "budget.critical.v1": Rule("error", "budgets.read", _budget_critical),
     "budget.exhausted.v1": Rule("error", "budgets.read", _budget_exhausted),
     "service.health_degraded.v1": Rule("error", "services.read", _service_worse, service="service_id"),
     "service.health_recovered.v1": Rule("info", "services.read", _service_better, service="service_id"),
     "service.lease_expired.v1": Rule("warning", "services.read", _lease_expired, service="service_id"),
+    "model.deprecated.v1": Rule("info", "models.read", _model_deprecated, service="service_id"),
+    "model.retiring.v1": Rule("warning", "models.read", _model_retiring, service="service_id"),
+    "model.retired.v1": Rule("error", "models.read", _model_retired, service="service_id"),
     "webhook.disabled.v1": Rule("error", "webhooks.read", _webhook_disabled),
     "consumer.dead_letters_filling.v1": Rule("warning", "events.manage", _dead_letters_filling),
     "consumer.dead_letters_full.v1": Rule("error", "events.manage", _dead_letters_full),

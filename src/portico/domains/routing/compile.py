@@ -8,6 +8,7 @@ import msgspec
 
 from portico.domains.hub import public as hub
 from portico.domains.limits import public as limits
+from portico.domains.models import public as models
 from portico.domains.routing import store
 from portico.domains.routing.model import (
     BudgetEntry,
@@ -97,6 +98,8 @@ async def _content(tx: Tx, scope: PlatformScope, now: datetime) -> Snapshot:
         limits=tuple(_limit(limit, names) for limit in await limits.snapshot_limits(tx, scope)),
         budgets=tuple(_budget(*each, names) for each in await limits.snapshot_budgets(tx, scope, now)),
         policies=await tools.snapshot_policies(tx, scope),
+        model_facts=tuple(await models.snapshot_models(tx, scope)),
+        model_routes=tuple(await models.snapshot_routes(tx, scope)),
     )
 
 

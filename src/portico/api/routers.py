@@ -12,7 +12,7 @@ from portico.domains.models.routes import router as models
 from portico.domains.notices.routes import router as notices
 from portico.domains.publishing.routes import router as publishing
 from portico.domains.tenancy.routes import routers as tenancy
-from portico.domains.tools.routes import router as tools
+from portico.domains.tools.routes import routers as tools
 from portico.domains.usage.routes import router as usage
 from portico.domains.vault.routes import router as vault
 from portico.domains.webhooks.routes import router as webhooks
@@ -26,7 +26,7 @@ def domain_routers() -> tuple[APIRouter, ...]:
         models,
         vault,
         usage,
-        tools,
+        *tools,
         events,
         publishing,
         consumers,

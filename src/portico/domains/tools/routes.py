@@ -27,8 +27,8 @@ from portico.domains.tools.wire import (
 from portico.kernel.scope import OrgScope
 from portico.platform.web import DepsDep, Listing, PageDep, listing, needs, whole_listing
 
-router = APIRouter()
 tools = APIRouter(tags=["tools"])
+routers = (tools, policies)
 
 ServerName = Annotated[str, Path(min_length=1, max_length=63)]
 Word = Annotated[str | None, Query(min_length=1, max_length=63)]
@@ -138,7 +138,3 @@ async def deprecate_tool(
 ) -> ToolWire:
     """It goes on working, and is shown as deprecated with the note."""
     return tool_wire(await service.deprecate_tool(scope, tool_id, ask.note, ask.sunset_at, deps))
-
-
-router.include_router(tools)
-router.include_router(policies)

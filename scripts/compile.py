@@ -54,6 +54,7 @@ MODULES = (
     "portico.gateway.wire.head",
     "portico.gateway.wire.server",
     "portico.gateway.wire.tunnel",
+    "portico.gateway.wire.turn",
     "portico.gateway.wire.upstream",
     "portico.kernel.ids",
 )

@@ -18,6 +18,7 @@ from portico.gateway.translated import TranslatedCall, is_translated
 from portico.gateway.wire.exchange import Exchange, Handler
 from portico.gateway.wire.head import Head, status_line
 from portico.gateway.wire.server import Connection, WireLimits
+from portico.gateway.wire.turn import Turn
 from portico.gateway.wire.upstream import Pool
 from portico.kernel import ids
 from portico.kernel.errors import Refusal
@@ -36,6 +37,7 @@ class GatewayDoor:
         self.gate = gate
         self._most_connections = gate.limits.max_connections
         self.connections = gate.connections
+        self.turn = Turn()
         self._control = Pool(control_socket, None, 64, CONTROL_CONNECTIONS)
         # Browser sockets stay for hours: however many there are, the API keeps its own room.
         self._sockets = Pool(control_socket, None, 0, gate.settings.realtime.max_sockets + SPARE_SOCKETS)

@@ -234,7 +234,7 @@ class Exchange:
         out = self._out
         if out and not self.finished:
             self._out = []
-            self.connection.write(b"".join(out) if len(out) > 1 else out[0])
+            self.connection.write_soon(b"".join(out) if len(out) > 1 else out[0])
 
     def end_answer(self, trailers: list[Header]) -> None:
         if self._chunked_answer:

@@ -14,6 +14,7 @@ import httptools
 import structlog
 
 from portico.gateway.wire.head import FORBIDDEN_TRAILERS, Head, Header, examine
+from portico.gateway.wire.turn import Turn
 
 if TYPE_CHECKING:
     from portico.gateway.wire.exchange import Exchange
@@ -27,6 +28,8 @@ MOST_PIPELINED = 64
 MOST_QUIET_BYTES = 512 * 1024
 # Early data of a tunnel that the service has not agreed to yet.
 MOST_EARLY_BYTES = 64 * 1024
+# What may wait for the end of the loop's turn.
+MOST_HELD_BYTES = 16 * 1024
 # How long we go on reading after the last word, so that what the client still sends cannot destroy it on its way.
 LINGER_S = 2.0
 
@@ -50,6 +53,7 @@ class Door(Protocol):
     """What the wire needs from the gateway behind it."""
 
     connections: "set[Connection]"
+    turn: Turn
 
     @property
     def limits(self) -> WireLimits: ...
@@ -75,6 +79,7 @@ class Connection:
         "_head_received",
         "_header_count",
         "_headers",
+        "_held",
         "_in_head",
         "_last_words",
         "_lingering",
@@ -105,7 +110,7 @@ class Connection:
         self._header_count = self._head_bytes = self._head_received = self._quiet_bytes = 0
         self._in_head = self._refused = self._wants_no_more = self.peer_closed = False
         self._paused_for_pipeline = self._paused_for_upstream = self._advancing = self._lingering = False
-        self._last_words = b""
+        self._last_words = self._held = b""
         self._detached: Exchange | None = None
         self.writable = True
         self.tunnel: asyncio.Protocol | None = None
@@ -159,6 +164,7 @@ class Connection:
 
     def eof_received(self) -> bool:
         """A half-closed client still gets its answer; one that says nothing more and waits for nothing is done."""
+        self.let_out()
         if self.tunnel is not None:
             self.tunnel.eof_received()
             return True
@@ -255,10 +261,28 @@ class Connection:
     # -- for exchanges ----------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
+        self.let_out()
         self.transport.write(data)
 
+    def write_soon(self, data: bytes) -> None:
+        """An answer's, with the others of this turn of the loop; what is large goes at once, so that its pace is kept."""
+        if len(self._held) + len(data) > MOST_HELD_BYTES:
+            self.write(data)
+        elif self._held:
+            self._held += data
+        else:
+            self._held = data
+            self._door.turn.ends_with(self)
+
+    def let_out(self) -> None:
+        """What is held goes before anything else that is said or done to the socket."""
+        if self._held:
+            data, self._held = self._held, b""
+            if not self.transport.is_closing():
+                self.transport.write(data)
+
     def send_continue(self) -> None:
-        self.transport.write(CONTINUE)
+        self.write(CONTINUE)
 
     def pause_reading(self) -> None:
         """The service takes the body more slowly than the client sends it."""
@@ -289,11 +313,13 @@ class Connection:
                 self._resume()
 
     def close(self) -> None:
+        self.let_out()
         if not self.transport.is_closing():
             self._refused = self._wants_no_more = True
             self.transport.close()
 
     def abort(self) -> None:
+        self.let_out()
         self.transport.abort()
 
     @property
@@ -340,11 +366,12 @@ class Connection:
             self._linger()
 
     def _say_last_words(self) -> None:
-        self.transport.write(self._last_words)
+        self.write(self._last_words)
         self._linger()
 
     def _linger(self) -> None:
         """Closing a socket with unread bytes resets it, and the reset can overtake the answer; so read on for a moment."""
+        self.let_out()
         if self.peer_closed or self.transport.is_closing():
             self.close()
             return
@@ -368,7 +395,7 @@ class Connection:
         """Called while an exception is handled that is a fault of ours: it is logged, and the client is told if it can be."""
         log.exception("gateway.fault")
         if not self._exchanges or (self._exchanges[0].active and not self._exchanges[0].answer_started):
-            self.transport.write(self._door.refuse_head(self, "INTERNAL", "Something went wrong inside Portico."))
+            self.write(self._door.refuse_head(self, "INTERNAL", "Something went wrong inside Portico."))
         # The connection's end settles whatever was under way.
         self.close()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from portico.domains.dashboards import public as dashboards
 from portico.domains.dashboards.model import DashboardDraft
@@ -12,6 +13,8 @@ from portico.domains.limits import public as limits
 from portico.domains.limits.model import window_start
 from portico.domains.limits.service import create_budget
 from portico.domains.limits.terms import BudgetDraft
+from portico.domains.models import public as models
+from portico.domains.models.registry import update_model
 from portico.domains.tenancy import public as tenancy
 from portico.domains.tools import public as tools
 from portico.domains.webhooks.model import WebhookDraft
@@ -42,10 +45,10 @@ def _advance(deps: Deps, seconds: float) -> None:
 
 
 async def spend_a_budget(owner: OrgScope, deps: Deps) -> None:
-    draft = BudgetDraft("ten calls", "org", None, "calls", "day", 10)
+    draft = BudgetDraft("twenty calls", "org", None, "calls", "day", 20)
     budget = (await create_budget(owner, draft, deps)).budget
     start = window_start("day", deps.clock.now())
-    for amount in (9, 1):
+    for amount in (16, 3, 1):
         async with deps.uow() as tx:
             await limits.charge(tx, tenancy.platform_scope(), [limits.BudgetCharge(budget.id, start, amount)])
 
@@ -97,6 +100,18 @@ async def let_a_server_change_what_it_offers(owner: OrgScope, deps: Deps) -> Non
     await shows(b'{"name": "now", "description": "Another.", "inputSchema": {"type": "object"}}')
 
 
+async def let_a_model_come_to_its_end(owner: OrgScope, deps: Deps) -> None:
+    draft = hub.ServiceDraft("aging", "model", "http://127.0.0.1:9009", models=("aging-model",))
+    await hub.create_service(owner, draft, deps)
+    now = deps.clock.now()
+    with days_ago(deps, 50):
+        ending = {"deprecated_at": now - timedelta(days=45), "retires_at": now}
+        await update_model(owner, "aging-model", ending, deps)
+    for days in (40, 20, 0):
+        with days_ago(deps, days):
+            await models.tell_endings(tenancy.platform_scope(), deps)
+
+
 Happening = Callable[[OrgScope, Deps], Awaitable[None]]
 HAPPENINGS: tuple[Happening, ...] = (
     spend_a_budget,
@@ -106,4 +121,5 @@ HAPPENINGS: tuple[Happening, ...] = (
     let_a_service_fail_and_come_back,
     let_a_lease_run_out,
     let_a_server_change_what_it_offers,
+    let_a_model_come_to_its_end,
 )

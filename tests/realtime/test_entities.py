@@ -50,6 +50,7 @@ ACCEPTED: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "/tools/terms"): {"quarantine_always": False},
     ("POST", "/policies"): {"name": "second", "effect": "hide", "expression": "tool.name == 'x'"},
     ("POST", "/policies/simulate"): {"principal": "{key_id}", "server": "zebra-tools", "tool": "zebra_count"},
+    ("POST", "/models/routes"): {"name": "second", "rules": [{"name": "all", "targets": ["zebra-model"]}]},
     ("POST", "/grants"): {
         "principal_kind": "key",
         "principal_id": "{key_id}",

@@ -16,6 +16,7 @@ from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.hub.model import ServiceFilter
 from portico.domains.limits import public as limits
+from portico.domains.models import public as models
 from portico.domains.notices import public as notices
 from portico.domains.tenancy import public as tenancy
 from portico.domains.tools import public as tools
@@ -229,6 +230,10 @@ async def _policies(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> S
     return _shown(await tools.list_policies(scope, ask, deps), lambda each: each.id, tools.policy_wire)
 
 
+async def _models(scope: OrgScope, ask: PageAsk, deps: Deps, _feed: Feed) -> Shown:
+    return _shown(await models.list_models(scope, None, ask, deps), lambda each: each.name, models.model_wire)
+
+
 async def _newest_notice(scope: OrgScope, deps: Deps, _feed: Feed) -> object:
     """Notices are made after their events, and reading one is no event."""
     newest = await notices.list_notices(scope, False, PageAsk(1, None), deps)
@@ -255,4 +260,5 @@ ENTITIES: Mapping[str, Entities] = {
     "notices": Entities(None, _notices, _newest_notice, people=True),
     "tools": Entities("tools.read", _tools),
     "policies": Entities("tools.read", _policies),
+    "models": Entities("models.read", _models),
 }

@@ -80,3 +80,11 @@ async def test_a_dry_run_speaks_the_contract(client: httpx2.AsyncClient) -> None
     none = (await client.post(f"/models/routes/{route['id']}/choose", json={"draft": draft})).json()
     assert (none["model"], none["chosen"]) == (None, [])
     assert none["steps"][0]["passed"] == [{"model": "gone", "why": "no service offers it"}]
+
+
+async def test_what_is_measured_is_not_taken_for_a_model(client: httpx2.AsyncClient) -> None:
+    """A model's path ends with its name, which may be anything."""
+    matrix = (await client.get("/models/matrix")).json()
+    assert [(each["name"], each["measured"]) for each in matrix["items"]] == [("org/big:v1", None), ("small", None)]
+    [connection] = (await client.get("/models/connections")).json()["items"]
+    assert (connection["service"], connection["models"]) == ("acme-ai", ["org/big:v1", "small"])

@@ -8,6 +8,8 @@ from portico.domains.limits.public import Budget
 from portico.domains.usage.model import CallLine, Charge, Stage
 from portico.kernel.money import dollars
 
+# Between the name that was asked for and the model it became, as the gateway notes it.
+_BECAME = " → "
 Budgets = Mapping[str, Budget]
 
 
@@ -17,6 +19,14 @@ def notes_of(line: CallLine, budgets: Budgets) -> list[str]:
     budgets   those of the line's charges that the reader may see and that still exist
     """
     return [stage.note or _note(line, stage, budgets, last=stage is line.stages[-1]) for stage in line.stages]
+
+
+def asked_model(line: CallLine) -> str | None:
+    """What the client asked for, where the gateway chose a model for that name and noted both."""
+    for stage in line.stages:
+        if stage.name == "route" and _BECAME in stage.note:
+            return stage.note.partition(_BECAME)[0]
+    return line.model
 
 
 def _note(line: CallLine, stage: Stage, budgets: Budgets, *, last: bool) -> str:

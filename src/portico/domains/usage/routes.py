@@ -2,8 +2,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from portico.domains.usage import overview, service
+from portico.domains.hub.model import Gateways
+from portico.domains.usage import matrix, overview, service
 from portico.domains.usage.analytics import GroupBy, Narrowing
+from portico.domains.usage.matrix_wire import ModelConnectionWire, ModelMatrixWire, connection_wire, matrix_wire
 from portico.domains.usage.model import Verdict
 from portico.domains.usage.record import CallFilter
 from portico.domains.usage.wire import (
@@ -91,6 +93,23 @@ async def trace_series(
 @router.get("/calls/{call_id}", tags=["calls"])
 async def find_call(call_id: str, deps: DepsDep, scope: OrgScope = needs("calls.read")) -> CallDetailWire:
     return call_detail_wire(await service.find_call(scope, call_id, deps))
+
+
+@router.get("/models/matrix", tags=["models"])
+async def compare_models(
+    deps: DepsDep, page: PageDep, scope: OrgScope = needs("models.read")
+) -> Listing[ModelMatrixWire]:
+    """What there is to choose among: what is said of each model, beside what was measured of its calls."""
+    return listing(await matrix.model_matrix(scope, page, deps), matrix_wire)
+
+
+@router.get("/models/connections", tags=["models"])
+async def list_model_connections(
+    request: Request, deps: DepsDep, scope: OrgScope = needs("models.read")
+) -> Listing[ModelConnectionWire]:
+    """The services that models are behind: health, breakers, the last call that went well and the last that did not."""
+    feed: Gateways | None = getattr(request.app.state, "feed", None)
+    return whole_listing([connection_wire(each) for each in await matrix.model_connections(scope, feed, deps)])
 
 
 @router.get("/overview", tags=["overview"])

@@ -7,7 +7,7 @@ from pydantic import WithJsonSchema
 from portico.domains.limits import public as limits
 from portico.domains.usage.analytics import Group, Series, Sums
 from portico.domains.usage.model import Verdict
-from portico.domains.usage.notes import notes_of
+from portico.domains.usage.notes import asked_model, notes_of
 from portico.domains.usage.overview import AttentionKind, HealthStatus, LiveStats, Overview
 from portico.domains.usage.record import CallRecord
 from portico.domains.usage.service import FoundCall
@@ -190,7 +190,7 @@ def call_detail_wire(found: FoundCall) -> CallDetailWire:
         StageWire(name=stage.name, start_us=stage.start_us, took_us=stage.took_us, note=note)
         for stage, note in zip(line.stages, notes_of(line, found.budgets), strict=True)
     ]
-    request = CallRequestWire.model_validate(line)
+    request = CallRequestWire.model_validate(line).model_copy(update={"model": asked_model(line)})
     return CallDetailWire.model_validate({**_call_values(found.record), "stages": stages, "request": request})
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from portico.bridge import server
 from tests.bridge.yard import Yard
 
 
@@ -16,7 +17,14 @@ def pytest_asyncio_loop_factories(
     return {"uvloop": uvloop.new_event_loop}
 
 
+@pytest.fixture(autouse=True)
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked to end and does not is ended sooner than it would be in earnest."""
+    monkeypatch.setattr(server, "STOP_STDIN_S", 0.3)
+    monkeypatch.setattr(server, "STOP_TERM_S", 0.3)
+
+
 @pytest.fixture
 async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
     async with AsyncExitStack() as stack:
-        yield Yard(tmp_path, stack)
+        yield Yard(tmp_path / "data", stack)

@@ -50,7 +50,8 @@ def local(command: str, *arguments: str, **changes: Any) -> LocalServerEntry:
 
 def script(name: str, *arguments: str, **changes: Any) -> LocalServerEntry:
     """One of the small servers beside this file."""
-    return local(sys.executable, "-I", "-S", str(SCRIPTS / f"{name}.py"), *arguments, **changes)
+    made = local(sys.executable, "-I", "-S", str(SCRIPTS / f"{name}.py"), *arguments)
+    return msgspec.structs.replace(made, **changes)
 
 
 def service(name: str, entry: LocalServerEntry, **changes: Any) -> ServiceEntry:
@@ -102,7 +103,7 @@ class Yard:
     def family(self) -> list[int]:
         """Every process of every server, keepers included."""
         mine = [each for each in descendants(_own_pid()) if _is_keeper(each)]
-        return [*mine, *(pid for keeper in mine for pid in descendants(keeper))]
+        return sorted({*mine, *(pid for keeper in mine for pid in descendants(keeper))})
 
     def client(self, name: str, **options: Any) -> Any:
         return client_of(self.house, name, **options)
@@ -115,7 +116,7 @@ class Yard:
             await asyncio.sleep(0.02)
         raise AssertionError(f"waited in vain for {what}")
 
-    async def rpc(self, name: str, method: str, headers: str = "", **params: Any) -> tuple[int, dict[str, Any]]:
+    async def rpc(self, server: str, method: str, headers: str = "", /, **params: Any) -> tuple[int, dict[str, Any]]:
         """One request of the newer era, by hand."""
         meta = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -126,7 +127,7 @@ class Yard:
         if "name" in params:
             said += f"Mcp-Name: {params['name']}\r\n"
         said += "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
-        answer = await self.house.ask("POST", f"/mcp/{name}", json.dumps(body).encode(), headers=said)
+        answer = await self.house.ask("POST", f"/mcp/{server}", json.dumps(body).encode(), headers=said)
         return answer.status, _last_message(answer.body)
 
 

@@ -26,7 +26,7 @@ class StartRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`secrets` are to be kept out of everything people read."""
+    """`secrets`: every value that was filled in for a `${NAME}`; they are kept out of everything people read."""
 
     ask: Ask
     secrets: tuple[str, ...]
@@ -36,7 +36,7 @@ class Prepared:
 def prepare(entry: LocalServerEntry, folder: Path, settings: Settings) -> Prepared:
     """raises StartRefused"""
     secrets = _opened(entry, settings)
-    environment = _environment(entry, folder, secrets, settings)
+    environment, filled_in = _environment(entry, folder, secrets, settings)
     program = find_program(entry.command, environment["PATH"])
     confined = _jail(entry, program, folder, settings)
     limits: dict[str, int | None] = {
@@ -48,7 +48,7 @@ def prepare(entry: LocalServerEntry, folder: Path, settings: Settings) -> Prepar
         "cpu_s": entry.cpu_s,
     }
     ask = Ask(program, (entry.command, *entry.arguments), environment, str(folder), limits, confined)
-    return Prepared(ask, tuple(secrets.values()), confined is not None)
+    return Prepared(ask, tuple(filled_in), confined is not None)
 
 
 def make_folder(folder: Path) -> None:
@@ -82,20 +82,25 @@ def _opened(entry: LocalServerEntry, settings: Settings) -> dict[str, str]:
 
 def _environment(
     entry: LocalServerEntry, folder: Path, secrets: Mapping[str, str], settings: Settings
-) -> dict[str, str]:
-    """What was declared, and the least that programs expect; nothing of what Portico itself runs with."""
+) -> tuple[dict[str, str], set[str]]:
+    """What was declared, and the least that programs expect; nothing of what Portico itself runs with.
+
+    Answers with the values that were filled in, too.
+    """
+    filled_in: set[str] = set()
 
     def value_of(found: re.Match[str]) -> str:
         name = found[1]
-        if name in secrets:
-            return secrets[name]
-        outside = outside_variable(name) if name in settings.tools.environment else None
-        if outside is None:
+        value = secrets.get(name)
+        if value is None and name in settings.tools.environment:
+            value = outside_variable(name)
+        if value is None:
             raise StartRefused(
                 f"${{{name}}} is not known: the org's vault has no secret of that name, and it is not a variable that is set "
                 "and listed in tools.environment."
             )
-        return outside
+        filled_in.add(value)
+        return value
 
     beside = str(Path(sys.executable).parent)
     usual = {
@@ -104,7 +109,8 @@ def _environment(
         "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",
     }
-    return usual | {name: _NAMED.sub(value_of, value) for name, value in entry.environment}
+    declared = {name: _NAMED.sub(value_of, value) for name, value in entry.environment}
+    return usual | declared, filled_in
 
 
 def find_program(command: str, path: str) -> str:

@@ -42,6 +42,7 @@ CONFIGURATION = (
     "/etc/ca-certificates",
     "/etc/crypto-policies",
     "/etc/gai.conf",
+    "/etc/gitconfig",
     "/etc/group",
     "/etc/host.conf",
     "/etc/hosts",

@@ -132,10 +132,10 @@ class Keeper:
         family = descendants(os.getpid())
         memory, processes = sum(resident_bytes(pid) for pid in family), len(family) - int(self._in_room)
         reason = ""
-        if memory > limits["memory_bytes"]:
-            reason = f"it used {memory:,} bytes of memory; its limit is {limits['memory_bytes']:,}"
-        elif processes > limits["processes"]:
+        if processes > limits["processes"]:
             reason = f"it ran {processes} processes; its limit is {limits['processes']}"
+        elif memory > limits["memory_bytes"]:
+            reason = f"it used {memory:,} bytes of memory; its limit is {limits['memory_bytes']:,}"
         if reason:
             self._tell({"killed": reason})
             return True

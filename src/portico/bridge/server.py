@@ -28,7 +28,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, WELL_S = 1.0, 60.0, 30.0
 # A server that died so often in a row is started again only when somebody asks for it.
 MOST_RESTARTS_BY_ITSELF = 5
 # A start that takes longer makes room for the next one, so that servers that hang delay nobody.
-START_TURN_S = 5.0
+START_TURN_S = 1.0
 STOP_STDIN_S, STOP_TERM_S = 2.0, 2.0
 WAIT_FOR_PAUSE_S = 2.0
 # Ends that are no failure.
@@ -221,12 +221,14 @@ class Server:
     async def _live(self) -> None:
         """From start to end of one process; afterwards nothing of it is left, and the state says how it ended."""
         trouble: str | None = None
+        refused_start = False
         gone = asyncio.Event()
         try:
             await self._begin(gone)
             await gone.wait()
         except asking.StartRefused as refused:
             trouble, self._failures = str(refused), MOST_RESTARTS_BY_ITSELF
+            refused_start = True
             # Waiting mends nothing here, but somebody may: the next call tries anew.
         except (Trouble, RpcError) as failed:
             trouble = self._why or failed.message
@@ -238,6 +240,8 @@ class Server:
                 child.kill()
                 await asyncio.shield(child.gone())
             self._finish(trouble)
+            if refused_start:
+                self._not_before = 0.0
 
     async def _begin(self, gone: asyncio.Event) -> None:
         turn = _Turn(self._place.turns)

@@ -58,7 +58,7 @@ def say_too_much(name):
         while True:
             sys.stdout.write("this is not JSON " * 100 + "\n")
     if name == "long":
-        sys.stdout.write("x" * (64 << 20))
+        sys.stdout.write("x" * (8 << 20))
         sys.stdout.flush()
 
 

@@ -154,9 +154,9 @@ class Installation:
     # -- use ----------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def signed_in(self) -> Iterator["Owner"]:
+    def signed_in(self, email: str = OWNER_EMAIL, password: str = OWNER_PASSWORD) -> Iterator["Owner"]:
         with httpx2.Client(base_url=f"{self.url}/api/v1", timeout=30) as client:
-            answer = client.post("/auth/sign-in", json={"email": OWNER_EMAIL, "password": OWNER_PASSWORD})
+            answer = client.post("/auth/sign-in", json={"email": email, "password": password})
             assert answer.status_code == 200, answer.text
             client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             yield Owner(client)

@@ -48,6 +48,9 @@ class House:
     def owner(self) -> Any:
         return self.installation.signed_in()
 
+    def other_owner(self) -> Any:
+        return self.installation.signed_in(OTHER_OWNER.email, OTHER_OWNER.password)
+
 
 @contextmanager
 def open_house(data_dir: Path) -> Iterator[House]:

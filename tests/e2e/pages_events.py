@@ -29,6 +29,14 @@ class EventTypes(Events):
     path = "/events/types"
 
 
+class OwnTypes(Events):
+    path = "/events/own-types"
+
+
+class Archives(Events):
+    path = "/events/archive"
+
+
 class Consumers(Events):
     path = "/events/consumers"
 

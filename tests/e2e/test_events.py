@@ -1,5 +1,7 @@
 """The log, its catalogue, who follows it, what was given up, and the notices that are made of it."""
 
+import gzip
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +9,23 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from portico.domains.events import archive
+from portico.kernel.ids import OrgId
 from tests.e2e.buried import ERROR, bury
 from tests.e2e.conftest import NewContext, Troubles, sign_in
 from tests.e2e.endpoint import endpoint
 from tests.e2e.house import OWNER, House
 from tests.e2e.pages import Base, Keys
-from tests.e2e.pages_events import Consumers, DeadLetters, Events, EventTypes, Notices, Webhooks
+from tests.e2e.pages_events import (
+    Archives,
+    Consumers,
+    DeadLetters,
+    Events,
+    EventTypes,
+    Notices,
+    OwnTypes,
+    Webhooks,
+)
 from tests.e2e.test_looks import judge
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -91,6 +104,56 @@ def test_the_catalogue_says_what_each_kind_is(house: House, owner_page: Page) ->
         owner.make("/events", **sent, subject="order:7", data={"parcels": 2})
     log = Events(owner_page).open("?category=integration")
     expect(log.rows.first).to_contain_text("order.shipped")
+
+
+@pytest.mark.req("SP14", "SP17")
+def test_a_type_of_ones_own_is_registered_published_by_its_sample_and_removed(
+    house: House, other_org_page: Page, viewer_page: Page
+) -> None:
+    types = OwnTypes(other_org_page).open()
+    expect(types.main).to_contain_text("No types of your own yet")
+    types.button("Register a type").first.click()
+    types.dialog.get_by_role("textbox", name="Name").fill("parcel.weighed")
+    types.dialog.get_by_role("textbox", name="What it means").fill("A parcel was put on the scales.")
+    schema = types.dialog.get_by_role("textbox", name="JSON schema of the data")
+    schema.fill('{"type": "object", ')
+    expect(types.dialog.get_by_role("button", name="Register type")).to_be_disabled()
+    schema.fill('{"type": "object", "properties": {"grams": {"type": "integer", "minimum": 5}}, "required": ["grams"]}')
+    types.confirm("Register type")
+    types.row("parcel.weighed").get_by_role("button").click()
+    expect(types.dialog).to_contain_text("Nobody has published it yet.")
+    expect(types.dialog.get_by_role("region", name="JSON schema")).to_contain_text('"minimum": 5')
+    # What the page tells people to run is what is run here.
+    command = types.dialog.get_by_role("region", name="Publish one").inner_text()
+    sent = json.loads(command[command.index("{") : command.rindex("}") + 1])
+    assert (sent["type"], sent["data"]) == ("parcel.weighed", {"grams": 5})
+    with house.other_owner() as owner:
+        owner.make("/events", **sent)
+    types.open(f"?open={sent['type']}.v1")
+    expect(types.dialog).to_contain_text("/your-system")
+    types.confirm("Remove…")
+    types.page.get_by_role("dialog", name="Remove parcel.weighed?").get_by_role("button", name="Remove type").click()
+    expect(types.main).to_contain_text("No types of your own yet")
+    expect(OwnTypes(viewer_page).open().main).not_to_contain_text("Register a type")
+
+
+@pytest.mark.req("SP14", "R-DATA-010")
+def test_what_has_left_the_log_is_downloaded(house: House, owner_page: Page, viewer_page: Page) -> None:
+    archives = Archives(owner_page).open()
+    expect(archives.main).to_contain_text("Nothing has left the log yet")
+    with house.owner() as owner:
+        event = owner.get("/events", kind="key.created")["items"][0]
+    org_id = org_of(house)
+    # As retention would have written it: nobody waits a year here.
+    line = json.dumps({"org_id": org_id, "scope": "ENTERPRISE", **event}) + "\n"
+    folder = archive.folder_of(house.installation.data_dir, OrgId(org_id))
+    folder.mkdir(parents=True)
+    (folder / f"2026-01-31-{event['seq']}-{event['seq']}.jsonl.gz").write_bytes(gzip.compress(line.encode()))
+    archives.open()
+    with owner_page.expect_download() as downloading:
+        archives.row("2026-01-31").get_by_role("button", name="Download").click()
+    assert json.loads(downloading.value.path().read_text())["id"] == event["id"]
+    expect(Events(viewer_page).open().main).not_to_contain_text("Archive")
 
 
 @pytest.mark.req("SP14")
@@ -225,6 +288,8 @@ def open_pages(page: Page, house: House) -> Iterator[tuple[str, Base]]:
     yield "event", Events(page).open(f"?open={event}")
     yield "event-types", EventTypes(page).open()
     yield "event-type", EventTypes(page).open("?open=key.created.v1")
+    yield "own-types", OwnTypes(page).open()
+    yield "event-archive", Archives(page).open()
     yield "event-consumers", Consumers(page).open()
     yield "event-replay", Consumers(page).open("?replay=notices")
     yield "dead-letters", DeadLetters(page).open()

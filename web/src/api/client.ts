@@ -121,6 +121,12 @@ export function createClient(parts: ClientParts) {
     post: <T>(path: string, body: unknown = {}) => ask<T>("POST", path, body),
     put: <T>(path: string, body: unknown = {}) => ask<T>("PUT", path, body),
     patch: <T>(path: string, body: unknown) => ask<T>("PATCH", path, body),
+    /** A file, as it is. */
+    file: async (path: string): Promise<Blob> => {
+      const response = await send(`${apiBase}${path}`);
+      if (!response.ok) throw await errorOf(response);
+      return response.blob();
+    },
     remove: (path: string) => ask<void>("DELETE", path),
     send,
     refresh,

@@ -83,6 +83,14 @@ export type EventCategory = OrgEvent["category"];
 export type EventType = Omit<Schemas["EventType"], "schema"> & { schema: JsonSchema };
 export type EventConsumer = Schemas["Consumer"];
 export type DeadLetter = Schemas["DeadLetter"];
+/** A file of events that have left the log; the positions are those of all scopes of the org. */
+export interface EventArchive {
+  id: string;
+  day: string;
+  first_seq: number;
+  last_seq: number;
+  bytes: number;
+}
 export type EventReplay = Schemas["EventReplay"] & { next_after: number | null; through: number | null };
 export type EventReplayAsk = Schemas["EventReplayAsk"] & { after?: number; through?: number | null };
 export type Webhook = Schemas["Webhook"];

@@ -2,7 +2,17 @@ import { keepPreviousData, mutationOptions, queryOptions } from "@tanstack/react
 import { client } from "../client";
 import { pagedQuery } from "../paging";
 import { replayAll } from "../replay";
-import type { DeadLetter, EventConsumer, EventReplay, EventReplayAsk, EventType, OrgEvent, Page } from "../types";
+import { saveFile } from "../save";
+import type {
+  DeadLetter,
+  EventArchive,
+  EventConsumer,
+  EventReplay,
+  EventReplayAsk,
+  EventType,
+  OrgEvent,
+  Page,
+} from "../types";
 
 /** What the socket keeps up to date; this key is never fetched over HTTP. */
 export interface EventTail {
@@ -47,6 +57,37 @@ export const eventTypes = queryOptions({
   queryFn: ({ signal }) => client.get<{ items: EventType[] }>("/event-types", undefined, signal),
   select: (answer) => answer.items,
   staleTime: 5 * 60_000,
+});
+
+/** The newest events of one type: who publishes it, and when last. */
+export const publishedOf = (kind: string) =>
+  queryOptions({
+    queryKey: ["events", "published", kind],
+    queryFn: ({ signal }) => client.get<Page<OrgEvent>>("/events", { kind, page_size: 100 }, signal),
+    select: (page) => ({ events: page.items, more: page.pagination.cursors.next !== null }),
+  });
+
+export interface TypeDraft {
+  name: string;
+  summary: string;
+  schema: Record<string, unknown>;
+}
+export const registerType = mutationOptions({
+  mutationFn: ({ name, ...rest }: TypeDraft) => client.put<EventType>(`/event-types/${encodeURIComponent(name)}`, rest),
+  meta: { stale: [["events", "types"]] },
+});
+export const removeType = (name: string) =>
+  mutationOptions({
+    mutationFn: () => client.remove(`/event-types/${encodeURIComponent(name)}`),
+    meta: { stale: [["events", "types"]] },
+  });
+
+/* What has left the log. */
+
+export const archiveList = pagedQuery<EventArchive>(["events", "archives"], "/event-archives");
+export const downloadArchive = mutationOptions({
+  mutationFn: async ({ id }: EventArchive) =>
+    saveFile(`events-${id}.jsonl`, await client.file(`/event-archives/${id}`)),
 });
 
 /* How the log is consumed. No socket tells of it, so it is asked again. */

@@ -24,6 +24,14 @@ function WhatItIs({ kind }: { kind: string }) {
   );
 }
 
+/** Of an event that came from outside. */
+function originOf({ origin }: OrgEvent): [string, string][] {
+  if (!origin) return [];
+  const { extensions = {} } = origin as { extensions?: Record<string, string | number | boolean> };
+  const added = Object.entries(extensions).map(([name, value]) => [name, String(value)] as [string, string]);
+  return [["Sent by", `${origin.source}, as ${origin.id}`], ...added];
+}
+
 function Detail({ event }: { event: OrgEvent }) {
   const place = placeOf(event);
   return (
@@ -40,6 +48,7 @@ function Detail({ event }: { event: OrgEvent }) {
           ],
           ["Who", `${event.actor.name || event.actor.id || event.actor.kind} (${event.actor.kind})`],
           ["About", <CopyId key="subject" id={event.subject || "nothing"} />],
+          ...originOf(event),
           ["Position", <span key="seq">{event.seq} in the log of this org</span>],
           ["Id", <CopyId key="id" id={event.id} />],
         ]}

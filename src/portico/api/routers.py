@@ -2,8 +2,6 @@
 
 from fastapi import APIRouter
 
-from portico.domains.agents.routes import outside as agents_outside
-from portico.domains.agents.routes import router as agents
 from portico.domains.audit.routes import router as audit
 from portico.domains.consumers.routes import router as consumers
 from portico.domains.dashboards.routes import router as dashboards
@@ -24,7 +22,6 @@ def domain_routers() -> tuple[APIRouter, ...]:
     return (
         *tenancy,
         hub,
-        agents,
         limits,
         vault,
         # Before models, where a path ends with a name that may hold slashes.
@@ -39,8 +36,3 @@ def domain_routers() -> tuple[APIRouter, ...]:
         notices,
         audit,
     )
-
-
-def outside_routers() -> tuple[APIRouter, ...]:
-    """Beside the API, for those who have no credential of it."""
-    return (agents_outside,)

@@ -1,5 +1,6 @@
 """One visit to the connection's thread for each statement, and the answers that the plain driver gives."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from portico.platform import sqlite_driver
 
@@ -76,4 +77,75 @@ async def test_what_the_database_refuses_is_raised_as_by_the_plain_driver(engine
     async with engine.connect() as connection:
         with pytest.raises(OperationalError, match="locked"):
             await connection.execute(text("SELECT * FROM stock"))
+    other.close()
+
+
+async def driver_of(connection: AsyncConnection) -> sqlite_driver.Connection:
+    return (await connection.get_raw_connection()).driver_connection  # type: ignore[return-value]
+
+
+async def test_a_transaction_is_opened_with_its_first_statement_and_ended_once(engine: AsyncEngine) -> None:
+    Counted.visits = 0
+    async with engine.connect() as connection:
+        driver = await driver_of(connection)
+        async with connection.begin():
+            driver.open_with("BEGIN IMMEDIATE")
+            await connection.execute(text("SELECT 1"))
+            assert driver.in_transaction
+    # The statement and the commit; what the pool does to be sure costs nothing.
+    assert Counted.visits == 2
+    assert not driver.in_transaction
+
+
+async def test_a_transaction_without_statements_costs_nothing(engine: AsyncEngine) -> None:
+    Counted.visits = 0
+    async with engine.connect() as connection:
+        driver = await driver_of(connection)
+        async with connection.begin():
+            driver.open_with("BEGIN IMMEDIATE")
+    assert Counted.visits == 0
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+        # What was never begun is not begun by the next.
+        assert not (await driver_of(connection)).in_transaction
+
+
+async def test_what_could_not_be_opened_leaves_the_connection_good(engine: AsyncEngine, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "t.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    async with engine.connect() as connection:
+        driver = await driver_of(connection)
+        opened = await connection.begin()
+        driver.open_with("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"):
+            await connection.execute(text("SELECT 1"))
+        await opened.rollback()
+        other.close()
+        async with connection.begin():
+            driver.open_with("BEGIN IMMEDIATE")
+            await connection.execute(text("INSERT INTO stock (name) VALUES ('saw')"))
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT name FROM stock"))).scalars().all() == ["saw"]
+
+
+async def test_a_statement_that_nobody_waited_for_is_taken_back(engine: AsyncEngine, tmp_path: Path) -> None:
+    """Cancelled while it waits for a lock; it gets the lock later, and must not keep it."""
+    other = sqlite3.connect(tmp_path / "t.db", isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA busy_timeout = 10000")
+    other.execute("BEGIN IMMEDIATE")
+    driver = await sqlite_driver.opener(str(tmp_path / "t.db"), timeout_s=10)()
+    assert isinstance(driver, sqlite_driver.Connection)
+    driver._conn.isolation_level = None
+    driver.open_with("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(driver.visit(lambda cursor: cursor.execute("DELETE FROM stock")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    other.execute("COMMIT")
+    await driver.rollback()
+    assert not driver.in_transaction
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("COMMIT")
+    await driver.close()
     other.close()

@@ -244,4 +244,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("portico_begin", "BEGIN"))
+    driver: sqlite_driver.Connection = connection.connection.driver_connection
+    driver.open_with(connection.get_execution_options().get("portico_begin", "BEGIN"))

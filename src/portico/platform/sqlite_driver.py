@@ -1,7 +1,8 @@
 """SQLite's driver with one visit to the connection's thread for a statement, where aiosqlite alone makes four or five.
 
 Making a cursor, executing, fetching and closing are a few microseconds each; handing each of them to the thread and back
-costs many times that, and was most of what a small transaction cost.
+costs many times that, and was most of what a small transaction cost. A transaction is opened on its first statement's visit,
+and none is made to end what is not open.
 """
 
 import sqlite3
@@ -62,25 +63,55 @@ class Cursor:
 
 
 class Connection(aiosqlite.Connection):
+    # The statement that opens the transaction, until the first of its others takes it along.
+    _opening: str | None = None
+    # Whether a visit was begun whose end nobody has heard of: then only the thread knows how the connection stands.
+    _unheard = False
+
     @contextmanager
     async def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
+
+    def open_with(self, statement: str) -> None:
+        """BEGIN in one of its forms, to be said together with what is said next."""
+        self._opening = statement
+
+    async def commit(self) -> None:
+        if self._opening is None:
+            await super().commit()
+        self._opening = None
+
+    async def rollback(self) -> None:
+        self._opening = None
+        if self._unheard or self._conn.in_transaction:
+            await super().rollback()
+            self._unheard = False
 
     async def visit(
         self, run: Callable[[sqlite3.Cursor], object]
     ) -> tuple[Rows, tuple[Any, ...] | None, int, int | None]:
         """Rows, description, row count and last row id of one statement."""
 
+        opening, self._opening = self._opening, None
+
         def in_thread() -> tuple[Rows, tuple[Any, ...] | None, int, int | None]:
             cursor = self._conn.cursor()
             try:
+                if opening is not None:
+                    cursor.execute(opening)
                 run(cursor)
                 rows = cursor.fetchall() if cursor.description else []
                 return rows, cursor.description, cursor.rowcount, cursor.lastrowid
             finally:
                 cursor.close()
 
-        found: tuple[Rows, tuple[Any, ...] | None, int, int | None] = await self._execute(in_thread)  # type: ignore[no-untyped-call]
+        self._unheard = True
+        try:
+            found: tuple[Rows, tuple[Any, ...] | None, int, int | None] = await self._execute(in_thread)  # type: ignore[no-untyped-call]
+        except sqlite3.Error:
+            self._unheard = False
+            raise
+        self._unheard = False
         return found
 
 

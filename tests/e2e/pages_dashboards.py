@@ -32,6 +32,10 @@ class Dashboard(Base):
         return self.main.get_by_role("status", name="What just happened")
 
     @property
+    def your_version(self) -> Locator:
+        return self.main.get_by_role("region", name="Your version")
+
+    @property
     def widgets(self) -> Locator:
         return self.main.get_by_role("article")
 

@@ -134,8 +134,13 @@ def test_two_people_who_change_the_same_thing_apart_are_told_and_end_alike(
     expect(mine.status).to_have_text("saved")
     kept = stored_state(house, dashboard_id)["widgets"]
     assert {each["title"] for each in kept.values()} == {"Their tasks", "My figures"}
-    mine.happened.get_by_role("button", name="Dismiss").click()
+    # What was pushed aside waits, until its author says what becomes of it.
+    expect(mine.your_version).to_contain_text("title of the widget “Their tasks”: “My tasks”")
+    mine.your_version.get_by_role("button", name="Take over my version").click()
     expect(mine.main).not_to_contain_text("Changed elsewhere")
+    for each in (mine, theirs):
+        expect(each.widget("My tasks")).to_be_visible(timeout=10_000)
+    expect(mine.status).to_have_text("saved")
 
 
 @pytest.mark.req("HY11", "SP15")

@@ -8,6 +8,7 @@ import { useMay } from "../../api/session";
 import type { State, Widget } from "../../api/widgets";
 import { join } from "../../live/live";
 import { useFilters } from "../../parts/filters";
+import { counted } from "../../parts/format";
 import { Card, PageHead } from "../../parts/page";
 import { Empty, Lines, Loaded } from "../../parts/trouble";
 import { Pill, type Tone } from "../../parts/words";
@@ -15,6 +16,7 @@ import { Board } from "./board";
 import "./dashboards.css";
 import { DeleteDashboard, EditDashboard } from "./dialogs";
 import { added, edited, inOrder, layouts, mostWidgets, newWidgetId, removed, restored, withLayout } from "./document";
+import { keptLines } from "./kept";
 import { Options } from "./options";
 import { Picker } from "./picker";
 import { Proposals } from "./proposals";
@@ -22,6 +24,7 @@ import { type LiveState, useLiveState } from "./session";
 import { SharedPill, useMayGive } from "./sharing";
 import type { Status } from "./sync";
 
+const mostLines = 5;
 const statusWords: Record<Status, { text: string; tone: Tone }> = {
   loading: { text: "loading", tone: "plain" },
   saved: { text: "saved", tone: "plain" },
@@ -37,6 +40,30 @@ function StatusPill({ status }: { status: Status }) {
     <span role="status" aria-live="polite" aria-label={`Changes: ${text}`}>
       <Pill tone={tone}>{text}</Pill>
     </span>
+  );
+}
+
+/** Edits that somebody else's change pushed aside: they wait here until it is said what becomes of them. */
+function YourVersion({ live }: { live: LiveState }) {
+  const lines = keptLines(live.kept, live.state);
+  return (
+    <section className="notice warn stack tight" aria-label="Your version">
+      <strong>Changed elsewhere. What you did to the same things is kept as your version:</strong>
+      <ul>
+        {lines.slice(0, mostLines).map((line) => (
+          <li key={line.path} className="break">
+            {line.text}
+          </li>
+        ))}
+      </ul>
+      {lines.length > mostLines && <span>and {counted(lines.length - mostLines, "more change")}</span>}
+      <span className="row">
+        <Button onClick={live.takeOver}>Take over my version</Button>
+        <Button variant="text" onClick={live.discard}>
+          Discard my version
+        </Button>
+      </span>
+    </section>
   );
 }
 
@@ -59,7 +86,8 @@ function Notices({
 }) {
   return (
     <div className="stack tight announced" role="status" aria-label="What just happened">
-      {live.notice && (
+      {live.kept.length > 0 && <YourVersion live={live} />}
+      {live.notice && !(live.notice.kind === "elsewhere" && live.kept.length > 0) && (
         <div className={live.notice.kind === "elsewhere" ? "notice warn row apart" : "notice bad row apart"}>
           <span className="break">{live.notice.text}</span>
           <Button variant="text" onClick={live.dismiss}>

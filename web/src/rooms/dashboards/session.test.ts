@@ -91,3 +91,19 @@ it("asks before the tab is closed while something is unsaved", () => {
   session.change((state) => withLayout(state, "split"));
   expect(close()).toBe(true);
 });
+
+it("stays in the room while one's own version waits for a decision", () => {
+  const { session, room, unwatch } = setUp();
+  session.change((state) => withLayout(state, "split"));
+  vi.advanceTimersByTime(100);
+  const theirs = asJson(withLayout(start, "single"));
+  room.listener.frame({ type: "conflict", topic, ref: 1, version: 2, state: theirs, checksum: checksum(theirs) });
+  unwatch();
+  vi.advanceTimersByTime(150);
+  expect([session.sync().kept.length, room.left]).toEqual([1, false]);
+  const leaving = new Event("beforeunload", { cancelable: true });
+  window.dispatchEvent(leaving);
+  expect(leaving.defaultPrevented).toBe(true);
+  session.discard();
+  expect([session.sync().shown, room.left]).toEqual([theirs, true]);
+});

@@ -31,6 +31,9 @@ export interface Session {
   sync: () => Sync;
   change: (next: (state: State) => State) => void;
   dismiss: () => void;
+  /** What was kept of one's own after somebody else's change: put it in place, or let go of it. */
+  takeOver: () => void;
+  discard: () => void;
   /** Let go of everything, unsaved edits too: what one person edited is not for the next to save. */
   abandon: () => void;
 }
@@ -54,7 +57,7 @@ export function createSession(topic: string, tab: string, join: Join, onEnd: () 
     endWhenSaved();
   }
 
-  const isDirty = () => ["saving", "offline, unsaved"].includes(statusOf(sync));
+  const isDirty = () => ["saving", "offline, unsaved"].includes(statusOf(sync)) || sync.kept.length > 0;
   const askToStay = (event: Event) => {
     if (isDirty()) event.preventDefault();
   };
@@ -97,6 +100,8 @@ export function createSession(topic: string, tab: string, join: Join, onEnd: () 
       if (after !== before) run({ kind: "edit", patch: difference(before, after) });
     },
     dismiss: () => run({ kind: "dismiss" }),
+    takeOver: () => run({ kind: "take over" }),
+    discard: () => run({ kind: "discard" }),
     abandon: () => {
       sync = startSync(topic, tab);
       watchers.clear();
@@ -121,9 +126,12 @@ export interface LiveState {
   state: State | null;
   status: Status;
   notice: Sync["notice"];
+  kept: Sync["kept"];
   left: string | null;
   change: Session["change"];
   dismiss: () => void;
+  takeOver: () => void;
+  discard: () => void;
 }
 
 /** The state of a dashboard as this tab sees it, and the way to change it. */
@@ -135,9 +143,12 @@ export function useLiveState(id: string, join: Join): LiveState {
       state: sync.shown as unknown as State | null,
       status: statusOf(sync),
       notice: sync.notice,
+      kept: sync.kept,
       left: sync.left,
       change: session.change,
       dismiss: session.dismiss,
+      takeOver: session.takeOver,
+      discard: session.discard,
     }),
     [sync, session],
   );

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { canonical, checksum } from "./checksum";
 import { applied, difference, type Json, type Patch, PatchDoesNotFit } from "./patch";
-import { collectMs, rebased, type ServerFrame, startSync, statusOf, step } from "./sync";
+import { rebased } from "./rebase";
+import { collectMs, type ServerFrame, startSync, statusOf, step } from "./sync";
 
 /* The cases that the server's tests run against the same rules in Python. */
 

@@ -227,6 +227,62 @@ describe("a conflict", () => {
     expect(tab.sync.notice).toBeNull();
   });
 
+  it("keeps what it dropped as one's own version, to be taken over", () => {
+    const tab = opened()
+      .edit([...title("Ours"), { op: "replace", path: "/layout", value: "split" }])
+      .wait(100)
+      .hear(conflict(1, 9, start));
+    tab.hear(conflict(2, 10, applied(start, title("Theirs"))));
+    expect([titleOf(tab.sync), statusOf(tab.sync)]).toEqual(["Theirs", "saved"]);
+    expect(tab.sync.kept.map((it) => it.path).toSorted()).toEqual(["/layout", "/widgets/w1/title"]);
+    tab.do({ kind: "take over" });
+    expect([titleOf(tab.sync), tab.sync.kept, tab.sync.notice]).toEqual(["Ours", [], null]);
+    tab.wait(100);
+    expect(tab.last).toMatchObject({ type: "patch", version: 10 });
+    const ours = applied(start, [...title("Ours"), { op: "replace", path: "/layout", value: "split" }]);
+    tab.hear(patched(3, 11, ours));
+    expect([tab.sync.shown, statusOf(tab.sync)]).toEqual([ours, "saved"]);
+  });
+
+  it("lets go of one's own version when it is discarded, or edited anew", () => {
+    const pushedAside = () =>
+      opened()
+        .edit(title("Ours"))
+        .wait(100)
+        .hear(conflict(1, 8, applied(start, title("Theirs"))));
+    const discarded = pushedAside().do({ kind: "discard" });
+    expect([titleOf(discarded.sync), discarded.sync.kept, discarded.sync.notice]).toEqual(["Theirs", [], null]);
+    const edited = pushedAside().edit(title("Better"));
+    expect([titleOf(edited.sync), edited.sync.kept]).toEqual(["Better", []]);
+  });
+
+  it("keeps its own version through more conflicts and lost connections, each thing once", () => {
+    const tab = opened()
+      .edit(title("Ours"))
+      .wait(100)
+      .hear(conflict(1, 8, applied(start, title("Theirs"))));
+    tab.edit(layout).wait(100);
+    tab.hear({ type: "patch", topic, version: 9, patch: title("Theirs again"), tab: "tab-b" });
+    tab.do({ kind: "lost" }).do({ kind: "connected" });
+    tab.hear(stateFrame(applied(start, [...title("Theirs again"), ...layout]), 10));
+    expect(tab.sync.kept).toEqual(title("Ours"));
+    expect(titleOf(tab.sync)).toBe("Theirs again");
+  });
+
+  it("says so when what was kept has no place any more", () => {
+    const tab = opened()
+      .edit([...title("Ours"), ...layout])
+      .wait(100)
+      .hear(conflict(1, 8, start));
+    const gone: Patch = [
+      { op: "remove", path: "/widgets/w1" },
+      { op: "replace", path: "/order", value: [] },
+    ];
+    tab.hear(conflict(2, 9, applied(start, gone))).do({ kind: "take over" });
+    expect(tab.sync.shown).toEqual(applied(start, [...gone, ...layout]));
+    expect([tab.sync.notice?.kind, tab.sync.kept]).toEqual(["refused", []]);
+  });
+
   it("C42: never overwrites silently what somebody else wrote in the same place", () => {
     const tab = opened()
       .edit(title("Ours"))

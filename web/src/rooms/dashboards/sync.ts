@@ -1,5 +1,6 @@
 import { checksum, sizeOf } from "./checksum";
-import { applied, difference, type Json, type Operation, type Patch, same, valueAt } from "./patch";
+import { applied, difference, type Json, type Patch, same, valueAt } from "./patch";
+import { forced, keeping, mostOperations, moved } from "./rebase";
 
 /**
  * One tab's side of the state that several tabs edit at once. Pure: a step takes what happened and when, and gives the
@@ -31,6 +32,8 @@ export interface Sync {
   /** False once a whole state did not match its own checksum: then the two sides write numbers differently. */
   checks: boolean;
   notice: Notice | null;
+  /** What was edited here and did not fit any more: "your version", until it is taken over or discarded. */
+  kept: Patch;
   left: string | null;
 }
 
@@ -74,6 +77,8 @@ export type Input =
   | { kind: "lost" }
   | { kind: "frame"; frame: ServerFrame }
   | { kind: "dismiss" }
+  | { kind: "take over" }
+  | { kind: "discard" }
   | { kind: "tick" };
 
 export interface Step {
@@ -86,15 +91,17 @@ export type Status = "loading" | "saved" | "saving" | "offline" | "offline, unsa
 export const debounceMs = 100;
 export const budgetPerMinute = 100;
 export const largestStateBytes = 64 * 1024;
-/** What the server takes in one patch; the rest goes out after it. */
-const mostOperations = 200;
 const answerWithinMs = 10_000;
 const retryMs = 5_000;
 /** Why one may not enter a room, in the words of those who are sent out of it. */
 const refusedEntry: Record<string, string> = { NOT_FOUND: "gone", ROLE_REQUIRED: "forbidden" };
 const elsewhere: Notice = {
   kind: "elsewhere",
-  text: "Changed elsewhere: what you just did here did not fit any more and was not kept.",
+  text: "Changed elsewhere: what you just did here did not fit any more.",
+};
+const homeless: Notice = {
+  kind: "refused",
+  text: "Some of your changes have no place any more: what they were about was removed elsewhere.",
 };
 
 export const startSync = (topic: string, tab: string): Sync => ({
@@ -115,6 +122,7 @@ export const startSync = (topic: string, tab: string): Sync => ({
   early: [],
   checks: true,
   notice: null,
+  kept: [],
   left: null,
 });
 
@@ -152,6 +160,10 @@ export function step(sync: Sync, input: Input, at: number): Step {
       return { sync: { ...withoutAnswer(sync), connected: false, asking: false, askAt: null }, out: [] };
     case "dismiss":
       return { sync: { ...sync, notice: null }, out: [] };
+    case "take over":
+      return flushed(takenOver(sync, at), at);
+    case "discard":
+      return { sync: { ...sync, notice: null, kept: [] }, out: [] };
     case "tick":
       if (sync.connected && sync.sent && at - sync.sent.at >= answerWithinMs) return ask(withoutAnswer(sync), at);
       if (sync.connected && sync.askAt !== null && at >= sync.askAt) return ask({ ...sync, asking: false }, at);
@@ -168,7 +180,19 @@ function edited(sync: Sync, patch: Patch, at: number): Sync {
     const text = `A dashboard holds at most ${largestStateBytes / 1024} KB; this change would make it larger.`;
     return { ...sync, notice: { kind: "refused", text } };
   }
-  return { ...sync, shown, notice: null, dueAt: sync.dueAt ?? at + collectMs(sync.sends, at) };
+  // Whoever edits the same thing anew has decided about what was kept of it.
+  const kept = sync.kept.filter((old) => !patch.some((operation) => operation.path === old.path));
+  return { ...sync, shown, kept, notice: null, dueAt: sync.dueAt ?? at + collectMs(sync.sends, at) };
+}
+
+/** What was kept, put on top of what is there now, whoever wrote that. */
+function takenOver(sync: Sync, at: number): Sync {
+  if (sync.shown === null || sync.left !== null || sync.kept.length === 0) return sync;
+  const { shown, lost } = forced(sync.shown, sync.kept);
+  const next = edited({ ...sync, kept: [] }, difference(sync.shown, shown), at);
+  // Refused as too large: nothing has changed, and nothing is lost.
+  if (next.notice?.kind === "refused") return { ...next, kept: sync.kept };
+  return lost ? { ...next, notice: homeless } : next;
 }
 
 /** No answer will come to the patch on its way, and whether it arrived is unknown; the whole state will tell. */
@@ -211,7 +235,7 @@ function take(sync: Sync, frame: ServerFrame, at: number): Step {
     case "resync":
       return ask({ ...withoutAnswer(sync), asking: false }, at);
     case "left":
-      return { sync: { ...sync, left: frame.why, sent: null, dueAt: null }, out: [] };
+      return { sync: { ...sync, left: frame.why, sent: null, dueAt: null, kept: [] }, out: [] };
     case "error":
       return takeError(sync, frame, at);
   }
@@ -220,7 +244,7 @@ function take(sync: Sync, frame: ServerFrame, at: number): Step {
 /** Takes the whole state and puts what is not saved yet on top of it, once. */
 function settledOn(sync: Sync, frame: { version: number; state: Json; checksum: string }, at: number): Sync {
   const before = frame.version > sync.version ? withArrived(sync, frame.state) : (sync.base ?? frame.state);
-  const { shown, lost } = rebased(before, sync.shown ?? frame.state, frame.state);
+  const { shown, misfits } = moved(before, sync.shown ?? frame.state, frame.state);
   return {
     ...sync,
     asking: false,
@@ -231,7 +255,8 @@ function settledOn(sync: Sync, frame: { version: number; state: Json; checksum: 
     version: frame.version,
     shown,
     checks: sync.checks && checksum(frame.state) === frame.checksum,
-    notice: lost ? elsewhere : sync.notice,
+    kept: keeping(sync.kept, misfits),
+    notice: misfits.length > 0 ? elsewhere : sync.notice,
     dueAt: same(shown, frame.state) ? null : at,
   };
 }
@@ -264,14 +289,15 @@ function takePatch(sync: Sync, frame: PatchFrame, at: number): Step {
   } catch {
     return ask(sync, at);
   }
-  const { shown, lost } = rebased(sync.base, sync.shown ?? sync.base, base);
+  const { shown, misfits } = moved(sync.base, sync.shown ?? sync.base, base);
   const next: Sync = {
     ...sync,
     base,
     version: frame.version,
     shown,
     sent: sync.sent && { ...sync.sent, overtaken: true },
-    notice: lost ? elsewhere : sync.notice,
+    kept: keeping(sync.kept, misfits),
+    notice: misfits.length > 0 ? elsewhere : sync.notice,
   };
   return takeEarly(next, at);
 }
@@ -299,11 +325,17 @@ function takeConflict(sync: Sync, frame: Conflict, at: number): Step {
   if (!sync.sent || sync.sent.ref !== frame.ref) return { sync, out: [] };
   const dropped = sync.refusals > 0;
   const tried: Sync = dropped
-    ? { ...sync, sent: null, shown: sync.base, refusals: 0, dueAt: null, notice: elsewhere }
+    ? { ...sync, ...setAside(sync), sent: null, refusals: 0, dueAt: null, notice: elsewhere }
     : { ...sync, sent: null, refusals: 1, dueAt: at };
   // The patches of others may have brought us further already than the answer knows.
   return takeEarly(frame.version < sync.version ? tried : settledOn(tried, frame, at), at);
 }
+
+/** All that is not saved leaves the screen, and is kept. */
+const setAside = (sync: Sync): Pick<Sync, "shown" | "kept"> => ({
+  shown: sync.base,
+  kept: keeping(sync.kept, unsaved(sync)),
+});
 
 type ErrorFrame = Extract<ServerFrame, { type: "error" }>;
 
@@ -318,43 +350,4 @@ function takeError(sync: Sync, frame: ErrorFrame, at: number): Step {
   if (frame.retry_after_ms) return { sync: { ...sync, sent: null, dueAt: at + frame.retry_after_ms }, out: [] };
   const notice: Notice = { kind: "refused", text: frame.message };
   return { sync: { ...sync, sent: null, shown: sync.base, dueAt: null, refusals: 0, notice }, out: [] };
-}
-
-/**
- * Our edits moved from one state of the server to a newer one. What is so already needs no edit; where somebody else
- * changed the same thing meanwhile, theirs stays and `lost` says that ours did not fit.
- */
-export function rebased(before: Json, shown: Json, after: Json): { shown: Json; lost: boolean } {
-  const edits = difference(before, shown);
-  if (edits.length === 0) return { shown: after, lost: false };
-  let now = after;
-  let lost = false;
-  for (const edit of edits) {
-    const there = valueAt(now, edit.path);
-    if (same(there, edit.op === "remove" ? undefined : edit.value)) continue;
-    const moved = edit.path === "/order" ? orderMoved(before, edit, there) : edit;
-    if (moved === edit && !same(valueAt(before, edit.path), there)) {
-      lost = true;
-      continue;
-    }
-    try {
-      now = applied(now, [moved]);
-    } catch {
-      lost = true;
-    }
-  }
-  return { shown: now, lost };
-}
-
-const ids = (value: Json | undefined): string[] =>
-  Array.isArray(value) ? value.filter((id): id is string => typeof id === "string") : [];
-
-/** Two people may add, remove and move widgets at once: the order takes what each of them did to it. */
-function orderMoved(before: Json, edit: Operation, there: Json | undefined): Operation {
-  const [was, mine, theirs] = [ids(valueAt(before, "/order")), ids(edit.value), ids(there)];
-  const removed = new Set(was.filter((id) => !mine.includes(id)));
-  const gone = new Set(was.filter((id) => !theirs.includes(id)));
-  const kept = mine.filter((id) => !gone.has(id));
-  const added = theirs.filter((id) => !was.includes(id) && !kept.includes(id));
-  return { ...edit, value: [...kept, ...added].filter((id) => !removed.has(id)) };
 }

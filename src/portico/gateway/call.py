@@ -13,6 +13,7 @@ from portico.gateway.wire.head import Head
 if TYPE_CHECKING:
     from portico.domains.limits.rate import RateBucket
     from portico.gateway.choose import Choice
+    from portico.gateway.guard import Guarded
 
 DialectName = Literal["openai", "anthropic", "responses", "http", "mcp", "a2a"]
 
@@ -48,6 +49,7 @@ class RawCall:
     operation   what the dialect calls it, when that says more than the HTTP method
     body        the whole body; None while it is passed on as a stream
     choice      which model was chosen for a name that is not simply a model's
+    guarded     what the guard of tool calls found, when it let one through
     task        what a dialect other than the service's said that the call is for
     output_max  most output tokens the caller allows, None when the call does not say
     brought_correlation   the correlation id if the client brought it, else empty
@@ -66,6 +68,7 @@ class RawCall:
         "choices",
         "correlation_id",
         "dialect",
+        "guarded",
         "head",
         "id",
         "is_model",
@@ -104,6 +107,7 @@ class RawCall:
         self.choices = 1
         self.output_max: int | None = None
         self.choice: Choice | None = None
+        self.guarded: Guarded | None = None
         self.task = ""
 
     @property

@@ -22,6 +22,7 @@ from portico.domains.routing.model import (
 from portico.gateway.asks import ControlAsks
 from portico.gateway.breaker import Breaker
 from portico.gateway.cache import AnswerCache
+from portico.gateway.guard import ToolBook
 from portico.gateway.idempotency import IdempotencyBook
 from portico.gateway.journal import Journal
 from portico.gateway.locate import Locator
@@ -66,6 +67,7 @@ class Gate:
         self.stats = Stats()
         self.cache = AnswerCache(settings.gateway.cache_bytes)
         self.sessions = SessionBook()
+        self.tools = ToolBook()
         self.tasks = TaskBook(settings.data_dir / "tasks" / identity.gateway_id, identity.gateway_id, identity.epoch)
         self.asks = ControlAsks()
         # How fast models were lately, for those that routes choose among: by service, model, and whether streamed.
@@ -95,6 +97,7 @@ class Gate:
         self._services = {entry.id: self._service(entry, granted) for entry in snapshot.services}
         self._adopt_budgets(snapshot)
         self.view = View(snapshot, self._services)
+        self.tools.adopt(snapshot)
         self.still_current()
         self._drop_unused()
 
@@ -281,7 +284,7 @@ class Gate:
             open_calls=self.open_calls,
             journal_ok=self.journal.ok,
             breakers=tuple(self._breaker_reports()),
-            counters=self.stats.report() | self.tasks.report(),
+            counters=self.stats.report() | self.tasks.report() | self.tools.report(),
         )
 
     def _breaker_reports(self) -> list[BreakerReport]:

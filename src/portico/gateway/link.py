@@ -36,8 +36,10 @@ class ControlLink:
         self._link: Link[FromControl] | None = None
         self._report_now = asyncio.Event()
         self._grew = asyncio.Event()
+        self._saw_tools = asyncio.Event()
         gate.on_breaker_change = self._report_now.set
         gate.on_journal_grew = self._grew.set
+        gate.tools.on_report = self._saw_tools.set
 
     async def run(self) -> None:
         """Until cancelled: dial, serve the link, dial again."""
@@ -65,6 +67,7 @@ class ControlLink:
             tasks.create_task(self._report(link))
             tasks.create_task(self._nudge(link))
             tasks.create_task(self._ask(link))
+            tasks.create_task(self._tell_tools(link))
 
     async def _listen(self, link: Link[FromControl]) -> None:
         while True:
@@ -108,6 +111,15 @@ class ControlLink:
     async def _ask(self, link: Link[FromControl]) -> None:
         while True:
             await link.send(await self._gate.asks.next_ask())
+
+    async def _tell_tools(self, link: Link[FromControl]) -> None:
+        book = self._gate.tools
+        book.link_opened()
+        while True:
+            while book.reports:
+                await link.send(book.reports.popleft())
+            self._saw_tools.clear()
+            await self._saw_tools.wait()
 
     async def _nudge(self, link: Link[FromControl]) -> None:
         while True:

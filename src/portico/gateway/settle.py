@@ -61,6 +61,8 @@ def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, ma
 
 def _stages(raw: RawCall, marks: Marks, relay: Relay | None, now_ns: int) -> Stages:
     ends = stage_ends(raw, marks, relay, now_ns)
+    if raw.guarded is not None:
+        return raw.guarded.stages(ends)
     return ends if raw.choice is None else raw.choice.stages(ends)
 
 

@@ -89,6 +89,20 @@ REGISTRY: dict[str, Code] = {
             "The credential may not do this.",
             "Ask an admin of the org for the permission named in the message.",
         ),
+        Code(
+            "TOOL_HELD_BACK",
+            "E9208",
+            403,
+            "The tool is not approved as it is now, or was disabled.",
+            "Ask somebody with the permission tools.manage to look at it; portico tools list shows what waits.",
+        ),
+        Code(
+            "POLICY_DENIED",
+            "E9209",
+            403,
+            "A policy of the org denies this call.",
+            "Read the reason; portico policies simulate says what would be allowed.",
+        ),
         Code("ORG_SUSPENDED", "E9202", 403, "The org is suspended.", "Ask the platform's operator to resume it."),
         Code(
             "SERVICE_NOT_ALLOWED",

@@ -5,8 +5,8 @@ from fastapi import APIRouter, Path, Query, Request
 from portico.domains.hub.model import Gateways
 from portico.domains.models import dry_run, registry, rules
 from portico.domains.models.wire import (
-    ChoiceWire,
-    ChooseAsk,
+    ModelChoiceWire,
+    ModelChooseAsk,
     ModelPatch,
     ModelRouteAsk,
     ModelRoutePatch,
@@ -70,8 +70,8 @@ async def delete_model_route(route_id: str, deps: DepsDep, scope: OrgScope = nee
 
 @router.post("/routes/{route_id}/choose")
 async def choose_model(
-    route_id: str, ask: ChooseAsk, request: Request, deps: DepsDep, scope: OrgScope = needs("models.read")
-) -> ChoiceWire:
+    route_id: str, ask: ModelChooseAsk, request: Request, deps: DepsDep, scope: OrgScope = needs("models.read")
+) -> ModelChoiceWire:
     """Which model a request would go to, and why; nothing is called. By the gateway's own rules; how fast models are is
     reckoned by their grade unless told, since each gateway measures that for itself."""
     feed: Gateways | None = getattr(request.app.state, "feed", None)

@@ -66,7 +66,7 @@ class ModelPatch(Patch):
         return sent
 
 
-class RuleAsk(Ask):
+class ModelRuleAsk(Ask):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     targets: Models
     fallbacks: Models = Field(default_factory=list)
@@ -82,7 +82,7 @@ class RuleAsk(Ask):
         return msgspec.convert(self.model_dump(), Rule)
 
 
-Rules = Annotated[list[RuleAsk], Field(min_length=1, max_length=MAX_RULES)]
+Rules = Annotated[list[ModelRuleAsk], Field(min_length=1, max_length=MAX_RULES)]
 
 
 class ModelRouteAsk(Ask):
@@ -117,12 +117,12 @@ class ModelRoutePatch(Patch):
         return sent
 
 
-class RulesDraftAsk(Ask):
+class ModelRulesAsk(Ask):
     rules: Rules
     prefer: Prefer = "order"
 
 
-class ChooseAsk(Ask):
+class ModelChooseAsk(Ask):
     """A request to try. Its size is `tokens_in`, or reckoned from `prompt`; `draft` stands in for the route's rules."""
 
     task: Annotated[str, Field(max_length=64)] = ""
@@ -134,7 +134,7 @@ class ChooseAsk(Ask):
     latency_ms: Annotated[dict[str, Annotated[int, Field(ge=0, le=MAX_MS)]], Field(max_length=100)] = Field(
         default_factory=dict
     )
-    draft: RulesDraftAsk | None = None
+    draft: ModelRulesAsk | None = None
 
     def sample(self) -> Sample:
         size = estimate_tokens(len(self.prompt.encode())) if self.tokens_in is None else self.tokens_in
@@ -182,7 +182,7 @@ class ModelWire(Wire):
     when_retired: WhenRetired
 
 
-class RuleWire(Wire):
+class ModelRuleWire(Wire):
     name: str
     targets: list[str]
     fallbacks: list[str]
@@ -201,7 +201,7 @@ class ModelRouteWire(Wire):
     description: str
     scope: str | None
     prefer: Prefer
-    rules: list[RuleWire]
+    rules: list[ModelRuleWire]
     enabled: bool
     created_at: Moment
     updated_at: Moment
@@ -220,14 +220,14 @@ class PassedModelWire(Wire):
     why: str
 
 
-class RuleOutcomeWire(Wire):
+class ModelRuleOutcomeWire(Wire):
     rule: str
     matched: bool
     why: str
     passed: list[PassedModelWire]
 
 
-class ChoiceWire(Wire):
+class ModelChoiceWire(Wire):
     """`chosen` in the order they would be tried; the first is the one that gets the call."""
 
     model: str | None
@@ -235,7 +235,7 @@ class ChoiceWire(Wire):
     why: str
     tokens_in: int
     chosen: list[ChosenModelWire]
-    steps: list[RuleOutcomeWire]
+    steps: list[ModelRuleOutcomeWire]
 
 
 def model_wire(model: RegisteredModel) -> ModelWire:
@@ -281,22 +281,22 @@ def route_wire(route: ModelRoute) -> ModelRouteWire:
         description=route.description,
         scope=route.scope,
         prefer=route.prefer,
-        rules=[RuleWire(**msgspec.to_builtins(rule)) for rule in route.rules],
+        rules=[ModelRuleWire(**msgspec.to_builtins(rule)) for rule in route.rules],
         enabled=route.enabled,
         created_at=route.created_at,
         updated_at=route.updated_at,
     )
 
 
-def choice_wire(decision: Decision, ask: RouteAsk) -> ChoiceWire:
-    return ChoiceWire(
+def choice_wire(decision: Decision, ask: RouteAsk) -> ModelChoiceWire:
+    return ModelChoiceWire(
         model=decision.chosen[0].model if decision.chosen else None,
         rule=decision.rule,
         why=decision.why,
         tokens_in=ask.tokens_in,
         chosen=[_chosen_wire(each, ask) for each in decision.chosen],
         steps=[
-            RuleOutcomeWire(
+            ModelRuleOutcomeWire(
                 rule=step.rule,
                 matched=step.matched,
                 why=step.why,

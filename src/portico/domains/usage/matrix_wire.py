@@ -8,7 +8,7 @@ from portico.platform.db import from_micros
 from portico.platform.web import Moment, Wire
 
 
-class MeasuredWire(Wire):
+class ModelMeasuresWire(Wire):
     """On the newest 3,000 model calls of the last day; times in µs, of calls that were answered well."""
 
     calls: int
@@ -28,17 +28,17 @@ class MeasuredWire(Wire):
 class ModelMatrixWire(models.ModelWire):
     """`measured` null: the reader may not see calls."""
 
-    measured: MeasuredWire | None
+    measured: ModelMeasuresWire | None
 
 
-class ConnectionBreakerWire(Wire):
+class ModelBreakerWire(Wire):
     state: Literal["closed", "open", "half_open", "recovering"]
     reason: str
     since: Moment
     probe_at: Moment | None
 
 
-class ConnectionEndpointWire(Wire):
+class ModelEndpointWire(Wire):
     """`breaker` null: no gateway reports anything but a closed one."""
 
     id: str
@@ -46,7 +46,7 @@ class ConnectionEndpointWire(Wire):
     health: Literal["unknown", "healthy", "unhealthy"]
     last_checked_at: Moment | None
     last_error: str | None
-    breaker: ConnectionBreakerWire | None
+    breaker: ModelBreakerWire | None
 
 
 class ModelConnectionWire(Wire):
@@ -54,8 +54,8 @@ class ModelConnectionWire(Wire):
     service: str
     status: Literal["healthy", "degraded", "unhealthy", "unknown"]
     models: list[str]
-    endpoints: list[ConnectionEndpointWire]
-    measured: MeasuredWire | None
+    endpoints: list[ModelEndpointWire]
+    measured: ModelMeasuresWire | None
 
 
 def matrix_wire(row: MatrixRow) -> ModelMatrixWire:
@@ -74,17 +74,17 @@ def connection_wire(connection: Connection) -> ModelConnectionWire:
     )
 
 
-def _endpoint(connection: EndpointConnection) -> ConnectionEndpointWire:
+def _endpoint(connection: EndpointConnection) -> ModelEndpointWire:
     endpoint, reading = connection.endpoint, connection.breaker
     breaker = None
     if reading is not None:
-        breaker = ConnectionBreakerWire(
+        breaker = ModelBreakerWire(
             state=reading.state,
             reason=reading.reason,
             since=from_micros(reading.since_us),
             probe_at=None if reading.probe_at_us is None else from_micros(reading.probe_at_us),
         )
-    return ConnectionEndpointWire(
+    return ModelEndpointWire(
         id=endpoint.id,
         url=endpoint.url,
         health=endpoint.health,
@@ -94,10 +94,10 @@ def _endpoint(connection: EndpointConnection) -> ConnectionEndpointWire:
     )
 
 
-def _measured(measured: Measured | None) -> MeasuredWire | None:
+def _measured(measured: Measured | None) -> ModelMeasuresWire | None:
     if measured is None:
         return None
-    return MeasuredWire(
+    return ModelMeasuresWire(
         calls=measured.calls,
         failed=measured.failed,
         error_rate=round(measured.failed / measured.calls, 4) if measured.calls else 0.0,

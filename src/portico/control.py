@@ -29,6 +29,7 @@ from portico.platform.db import DatabaseUnavailable
 from portico.platform.deps import Deps, open_deps
 from portico.platform.sections import RealtimeSettings
 from portico.platform.settings import EXIT_CONFIG, Loaded, Settings
+from portico.platform.spans import SpanExport
 from portico.realtime.admission import SocketTerms
 from portico.realtime.frames import MAX_PATCH_FRAME_BYTES
 from portico.realtime.landing import SocketLanding
@@ -57,12 +58,15 @@ async def _run(loaded: Loaded) -> None:
     prepare_run_dir(settings.run_dir)
     async with open_deps(settings) as deps:
         await _bring_database_up_to_date(deps)
-        feed = _gateway_feed(deps)
+        spans = SpanExport(settings.otel) if settings.otel.enabled else None
+        feed = _gateway_feed(deps, spans)
         activity, realtime = Activity(), Realtime(deps, feed, _socket_terms(settings.realtime))
         following = consumers.Following(tuple(followers(deps)))
         app = create_app(deps, feed, loaded, activity, following)
         delivered = webhooks.DeliveryNumbers()
         app.state.metrics.registry.register(delivered)
+        if spans is not None:
+            app.state.metrics.registry.register(spans.numbers)
         server = _api_server(realtime.in_front_of(app), settings)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,8 +76,10 @@ async def _run(loaded: Loaded) -> None:
                 tasks.create_task(feed.serve()),
                 tasks.create_task(realtime.run()),
                 tasks.create_task(SocketLanding(settings.run_dir / "sockets.sock", server).run()),
-                tasks.create_task(run_reconcilers(plan(deps, feed, following, delivered), deps.bus, activity)),
+                tasks.create_task(run_reconcilers(plan(deps, feed, following, delivered, spans), deps.bus, activity)),
             ]
+            if spans is not None:
+                background.append(tasks.create_task(spans.run()))
             # What start-up made stays to the end: the collector need not go through it again for every few thousand calls.
             gc.collect()
             gc.freeze()
@@ -91,10 +97,10 @@ def prepare_run_dir(folder: Path) -> None:
         raise StartRefused(f"The folder {folder} must belong to this user alone. Remove it, or: chmod 700 {folder}")
 
 
-def _gateway_feed(deps: Deps) -> GatewayFeed:
+def _gateway_feed(deps: Deps, spans: SpanExport | None) -> GatewayFeed:
     async def welcome(hello: Hello) -> Snapshot:
         # The books of the gateway's earlier lives are closed first, so that its budgets start from what was really spent.
-        await usage.close_epochs(deps, hello.gateway_id, hello.epoch)
+        await usage.close_epochs(deps, hello.gateway_id, hello.epoch, spans=spans)
         return await routing.compile_snapshot(deps)
 
     return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome)

@@ -23,6 +23,7 @@ from portico.jobs.consume import ConsumeEvents
 from portico.jobs.driver import Reconciler
 from portico.platform.deps import Deps
 from portico.platform.outbound import Outbound
+from portico.platform.spans import SpanSink
 
 # Live views trail by this and the time of a fold, and are promised to trail by no more than a second.
 REST_S, REST_WHEN_BUSY_S = 0.2, 0.5
@@ -41,6 +42,7 @@ class FoldJournals:
     """A fold costs as much as some hundred calls, so after one that found many the next waits for more of them."""
 
     deps: Deps
+    spans: SpanSink | None = None
     touches: usage.KeyTouches = field(default_factory=usage.KeyTouches)
     name: str = "usage.fold_journals"
     every_s: float = 1.0
@@ -48,7 +50,7 @@ class FoldJournals:
     wakes_on: str | None = "journal"
 
     async def activate(self) -> usage.FoldStatus:
-        status = await usage.fold_journals(self.deps, touches=self.touches)
+        status = await usage.fold_journals(self.deps, touches=self.touches, spans=self.spans)
         self.least_s = REST_WHEN_BUSY_S if status.calls >= MANY_CALLS else REST_S
         return status
 
@@ -209,12 +211,13 @@ def plan(
     feed: SnapshotFeed,
     following: followers.Following | None = None,
     delivered: webhooks.DeliveryNumbers | None = None,
+    spans: SpanSink | None = None,
 ) -> list[Reconciler]:
     """`following` and `delivered` are shared with the door, which tells people and Prometheus how things stand."""
     return [
         ConsumeEvents(deps, following or followers.Following(tuple(consumers(deps)))),
         CompileSnapshot(deps, feed),
-        FoldJournals(deps),
+        FoldJournals(deps, spans),
         CheckHealth(deps),
         NoteTools(deps, feed),
         ListToolServers(deps),

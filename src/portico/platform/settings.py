@@ -15,6 +15,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from portico.platform.otel import OtelSettings
 from portico.platform.sections import (
     CacheSettings,
     DatabaseSettings,
@@ -58,6 +59,7 @@ class Settings:
     record: RecordSettings = field(default_factory=RecordSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    otel: OtelSettings = field(default_factory=OtelSettings)
 
     @property
     def run_dir(self) -> Path:
@@ -129,6 +131,12 @@ _SHORT_NAMES = {
     "metrics.key": "PORTICO_METRICS_KEY",
     "metrics.previous_key": "PORTICO_METRICS_PREVIOUS_KEY",
     "security.master_key": "PORTICO_MASTER_KEY",
+    # Shared with agents' own code, by the names that they go by there.
+    "otel.enabled": "OTEL_ENABLED",
+    "otel.sampling_rate": "OTEL_SAMPLING_RATE",
+    "otel.exporter_endpoint": "OTEL_EXPORTER_ENDPOINT",
+    "otel.exporter_insecure": "OTEL_EXPORTER_INSECURE",
+    "otel.service_name": "OTEL_SERVICE_NAME",
 }
 
 
@@ -181,6 +189,18 @@ def _read_file(path: Path, *, explicit: bool, problems: list[str]) -> dict[str, 
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path}: is not valid TOML ({error}); correct the line")
         return {}
+
+
+def load_otel(environ: Mapping[str, str] | None = None) -> OtelSettings:
+    """The settings of traces alone, for programs that are not Portico; raises SettingsInvalid."""
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    loaded: OtelSettings = _Loader(environ, {}, problems).build(OtelSettings, "otel.")
+    if not problems:
+        problems += loaded.problems(production=environ.get("PORTICO_ENV") == "production")
+    if problems:
+        raise SettingsInvalid(problems)
+    return loaded
 
 
 class _Loader:
@@ -304,6 +324,7 @@ def _insecure(settings: Settings) -> list[str]:
     ]
     if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", settings.gateway.id) is None:
         problems.append("gateway.id: must be 1 to 40 small letters, digits and hyphens, and begin with no hyphen")
+    problems += settings.otel.problems(production=settings.environment == "production")
     if settings.redis.url and not settings.redis.url.reveal().startswith(("redis://", "rediss://", "unix://")):
         problems.append("redis.url (PORTICO_REDIS_URL): must begin with redis://, rediss:// (TLS) or unix://")
     if settings.environment != "production":

@@ -20,11 +20,13 @@ from portico.domains.usage.entry import AT, Row
 from portico.domains.usage.journal import Batch, Position
 from portico.domains.usage.model import CallLine, Charge, ReserveLine
 from portico.domains.usage.reader import row_of
+from portico.domains.usage.spans import offer_calls
 from portico.domains.usage.totals import BudgetSums, Totals, TotalsKey, sum_charges, total_calls
 from portico.kernel.ids import KeyId, OrgId
 from portico.kernel.scope import SYSTEM, PlatformScope
 from portico.platform.db import Tx, from_micros
 from portico.platform.deps import Deps
+from portico.platform.spans import SpanSink
 
 log = structlog.get_logger("portico.usage")
 _PLATFORM = PlatformScope(SYSTEM)
@@ -69,9 +71,17 @@ class KeyTouches:
         self.written.update(touched)
 
 
-async def fold_journals(deps: Deps, journal_dir: Path | None = None, touches: KeyTouches | None = None) -> FoldStatus:
-    """Fold every gateway's journal up to its last whole line; safe to run at any time and in two processes."""
-    folder = _Folder(deps, journal_dir or deps.settings.data_dir / "journal", touches or KeyTouches())
+async def fold_journals(
+    deps: Deps,
+    journal_dir: Path | None = None,
+    touches: KeyTouches | None = None,
+    spans: SpanSink | None = None,
+) -> FoldStatus:
+    """Fold every gateway's journal up to its last whole line; safe to run at any time and in two processes.
+
+    spans   is offered a span of each call that was folded, after that is certain
+    """
+    folder = _Folder(deps, journal_dir or deps.settings.data_dir / "journal", touches or KeyTouches(), spans)
     for gateway_id in await asyncio.to_thread(journal.list_gateways, folder.journal_dir):
         segments = await asyncio.to_thread(journal.list_segments, folder.journal_dir, gateway_id)
         for epoch, files in segments.items():
@@ -80,13 +90,18 @@ async def fold_journals(deps: Deps, journal_dir: Path | None = None, touches: Ke
 
 
 async def close_epochs(
-    deps: Deps, gateway_id: str, live_epoch: str, journal_dir: Path | None = None, touches: KeyTouches | None = None
+    deps: Deps,
+    gateway_id: str,
+    live_epoch: str,
+    journal_dir: Path | None = None,
+    touches: KeyTouches | None = None,
+    spans: SpanSink | None = None,
 ) -> FoldStatus:
     """Fold every other epoch of this gateway to its end, then charge what it left reserved at the reserved amount.
 
     Call it only when the processes of the other epochs are gone: what they left unfinished is final from here on.
     """
-    folder = _Folder(deps, journal_dir or deps.settings.data_dir / "journal", touches or KeyTouches())
+    folder = _Folder(deps, journal_dir or deps.settings.data_dir / "journal", touches or KeyTouches(), spans)
     segments = await asyncio.to_thread(journal.list_segments, folder.journal_dir, gateway_id)
     async with deps.read() as tx:
         known = await store_journal.list_epochs(tx, _PLATFORM, gateway_id)
@@ -115,8 +130,8 @@ def _read(files: dict[int, Path], at: Position, *, closed: bool) -> _Prepared:
 
 
 class _Folder:
-    def __init__(self, deps: Deps, journal_dir: Path, touches: KeyTouches) -> None:
-        self.deps, self.journal_dir, self.touches = deps, journal_dir, touches
+    def __init__(self, deps: Deps, journal_dir: Path, touches: KeyTouches, spans: SpanSink | None) -> None:
+        self.deps, self.journal_dir, self.touches, self.spans = deps, journal_dir, touches, spans
         self.status = FoldStatus()
 
     async def fold_epoch(self, gateway_id: str, epoch: str, files: dict[int, Path], *, closed: bool) -> None:
@@ -172,6 +187,8 @@ class _Folder:
             if batch.calls:
                 _tell(tx, found.totals)
         self.touches.wrote(touched)
+        if self.spans is not None:
+            offer_calls(self.spans, batch.calls, batch.hops)
         self._count(gateway_id, epoch, batch)
 
     async def _settle(self, tx: Tx, gateway_id: str, epoch: str, batch: Batch) -> list[ReserveLine]:
@@ -214,6 +231,8 @@ class _Folder:
                 await _charge(tx, sum_charges(call.charges for call in lapsed))
                 await _hold(tx, held=[], released=open_lines)
                 _tell(tx, totals)
+            if self.spans is not None:
+                offer_calls(self.spans, rows, {})
             self.status.lapsed += len(lapsed)
             log.warning("reservations_lapsed", gateway=gateway_id, epoch=epoch, count=len(lapsed))
 

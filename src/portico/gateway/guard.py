@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
+import structlog
 
 from portico.domains.routing.model import ServiceEntry, Snapshot, ToolsSeen
 from portico.domains.tools.arguments import Checker
-from portico.domains.tools.decide import Facts, Rule, is_hidden
+from portico.domains.tools.decide import Decision, Facts, Rule, is_hidden
 from portico.domains.tools.judge import Judgement, Wish, facts_of_tool, judge
 from portico.domains.tools.model import ToolEntry
 from portico.domains.tools.pins import Pinned
@@ -28,6 +29,7 @@ from portico.kernel.errors import FieldError, Refusal
 if TYPE_CHECKING:
     from portico.gateway.view import Who
 
+log = structlog.get_logger("portico.gateway")
 MOST_CHECKERS = 2000
 MOST_REPORTS = 100
 MOST_MEMBERS = 100_000
@@ -167,7 +169,7 @@ class ToolBook:
             len(text),
             moved=tool is not None and self._moved.get((entry.id, call.name)) not in {None, tool.pin},
         )
-        judgement = judge(rules, wish, self._checker)
+        judgement = self._judged(rules, wish)
         self.outcomes[judgement.verdict] = self.outcomes.get(judgement.verdict, 0) + 1
         _refuse_unless_allowed(judgement, call.name, entry.name)
         pin = "" if tool is None or tool.pin is None else tool.pin
@@ -179,6 +181,17 @@ class ToolBook:
             guarded.cache_key = _key_of(b"tools/call", *(each.encode() for each in parts), text)
             guarded.cache_ttl_s = tool.cache_ttl_s
         return guarded
+
+    def _judged(self, rules: tuple[Rule, ...], wish: Wish) -> Judgement:
+        try:
+            return judge(rules, wish, self._checker)
+        except BaseException as error:
+            # A panic inside a compiled library is no Exception. What cannot be judged does not leave.
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            log.exception("guard.failed")
+            reason = "It could not be judged."
+            return Judgement("deny", reason, Decision("deny", reason))
 
     def _checker(self, tool: ToolEntry) -> Checker:
         key = (tool.pin or "", tool.schema)

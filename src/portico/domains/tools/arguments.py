@@ -74,7 +74,8 @@ class Checker:
             return Checked((FieldError("arguments", "take too long to check against the tool's schema; send less"),))
         except SchemaUnusable:
             return Checked(unchecked="the tool's schema refers to what is not in it")
-        except Exception as error:  # noqa: BLE001  (a schema of somebody else that the library trips over says nothing of the arguments)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A schema of somebody else that the library trips over says nothing of the arguments.
             return Checked(unchecked=f"the tool's schema cannot be used ({type(error).__name__})")
         return Checked(tuple(problems[:MOST_PROBLEMS]))
 

@@ -172,10 +172,7 @@ def _ask(rule: Rule, context: Any, weight: Weighed) -> Asked:
         return Asked(entry, "error", problem)
     try:
         result = compiled.program.execute(context)
-    except BaseException as error:
-        # A panic of the library is no Exception; whatever it is, it denies.
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            raise
+    except _FAILED as error:
         return Asked(entry, "error", _words_of(error))
     if not isinstance(result, bool):
         return Asked(entry, "error", f"its expression came to {type(result).__name__}, not to true or false")
@@ -189,11 +186,13 @@ def _too_much(weight: Weighed, *, loops: bool) -> str:
     return ""
 
 
-def _words_of(error: BaseException) -> str:
+def _words_of(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"there is no {str(error)[:80]} here; ask with has() first"
     return (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
+# As what the library tells that an expression could not be evaluated; anything else ends at the door, which denies as well.
+_FAILED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _NOTHING_SAID = Decision("allow", "No policy covers it.")
 _NO_ARGS = Weighed(2, 0, 1)

@@ -74,7 +74,12 @@ async def _give_birth(following: Following, deps: Deps) -> None:
 
 @dataclass(slots=True)
 class _Run:
-    """`stuck` are the places where nothing can be done before the next run."""
+    """
+    stuck     the places where nothing can be done before the next run
+    extent    of all logs, when it was last looked who is behind
+    unread    who was behind then, and what they have to reach
+    read_to   how far those came since
+    """
 
     following: Following
     hands: Hands
@@ -82,6 +87,9 @@ class _Run:
     tally: Tally = field(default_factory=Tally)
     stuck: set[tuple[str, OrgId]] = field(default_factory=set)
     broken: int = 0
+    extent: tuple[int, int] = (0, 0)
+    unread: dict[tuple[str, OrgId], int] = field(default_factory=dict)
+    read_to: dict[tuple[str, OrgId], int] = field(default_factory=dict)
 
     async def run(self) -> None:
         now = self.deps.clock.now()
@@ -92,7 +100,14 @@ class _Run:
                 return
             for start in range(0, len(by_org), ORGS_AT_ONCE):
                 await self._bring_on([place for places in by_org[start : start + ORGS_AT_ONCE] for place in places])
+            self._note_what_is_read()
         self.deps.bus.nudge("events")
+
+    def _note_what_is_read(self) -> None:
+        """When every consumer came to where the logs ended, the next look need not ask for each of them again."""
+        if all(self.read_to.get(pair, 0) >= newest for pair, newest in self.unread.items()):
+            self.following.caught_up |= {org_id: newest for (_, org_id), newest in self.unread.items()}
+            self.following.quiet_at = self.extent
 
     # --- who has something to do ------------------------------------------------------------------------------------
 
@@ -101,8 +116,8 @@ class _Run:
         platform, following = tenancy.platform_scope(), self.following
         async with self.deps.read() as tx:
             due = {pair for pair in await store.due_orgs(tx, platform, self.deps.clock.now()) if self._is_free(pair)}
-            extent = await events.log_extent(tx, platform)
-            if extent == following.quiet_at and not due:
+            self.extent = await events.log_extent(tx, platform)
+            if self.extent == following.quiet_at and not due:
                 return []
             with_due = {org_id for _, org_id in due}
             positions = {
@@ -111,7 +126,8 @@ class _Run:
                 if org_id in with_due or following.caught_up.get(org_id) != position[0]
             }
             cursors = await store.cursors_in(tx, platform, list(positions))
-        unread, places, born = False, list[Place](), dict[str, list[OrgId]]()
+        places, born = list[Place](), dict[str, list[OrgId]]()
+        self.unread, self.read_to = {}, {}
         for org_id, (newest, floor) in positions.items():
             behind = False
             for consumer in following.consumers:
@@ -120,14 +136,15 @@ class _Run:
                 if seq is None:
                     born.setdefault(consumer.name, []).append(org_id)
                     seq = 0
-                behind |= seq < newest
+                if seq < newest:
+                    behind = True
+                    self.unread[pair] = newest
                 if (seq < newest or pair in due) and self._is_free(pair):
                     places.append(Place(consumer, org_id, seq, newest, floor, pair in due))
             if not behind:
                 following.caught_up[org_id] = newest
-            unread |= behind
-        if not unread:
-            following.quiet_at = extent
+        if not self.unread:
+            following.quiet_at = self.extent
         await self._begin(born)
         return places
 
@@ -193,8 +210,9 @@ class _Run:
     async def _pass_over(self, passing: Sequence[tuple[Place, int]]) -> None:
         moves = {place.pair: (place.seq, last) for place, last in passing}
         async with self.deps.uow() as tx:
-            moved = await store.pass_over(tx, tenancy.platform_scope(), moves, self.deps.clock.now())
-        self.stuck |= moves.keys() - moved
+            now_at = await store.pass_over(tx, tenancy.platform_scope(), moves, self.deps.clock.now())
+        self.stuck |= moves.keys() - now_at.keys()
+        self.read_to |= now_at
 
     # --- one share ----------------------------------------------------------------------------------------------------
 
@@ -230,6 +248,7 @@ class _Run:
 
     async def _worked(self, share: Share) -> bool:
         done = await share.work()
+        self.read_to[share.place.pair] = share.read_to
         if share.hung:
             self._rest(share.place)
         return done

@@ -71,6 +71,7 @@ class Share:
 
     failed   what is known to hang, by position, and in which words; it is not tried again now
     hung     set when the consumer took too long; the rest of the share waits for another time
+    read_to  where the cursor stands after it
     """
 
     place: Place
@@ -82,6 +83,7 @@ class Share:
     tally: Tally
     failed: Mapping[int, str] = field(default_factory=dict)
     hung: bool = False
+    read_to: int = 0
     left: int = field(default_factory=lambda: SHARE)
 
     @property
@@ -188,6 +190,7 @@ class Share:
                 break
         if seq > cursor.seq:
             await store.move_cursor(tx, platform, cursor, seq, now)
+        self.read_to = seq
         return seq > cursor.seq
 
     async def _read_on(self, tx: Tx, cursor: Cursor) -> Ahead:

@@ -18,6 +18,41 @@ NO_ORG = OrgId("")
 _ROWS_AT_ONCE = 200
 _ORGS_ASKED_AT_ONCE = 1000
 
+_earlier = parked_events.alias()
+_FIRST_OF_ITS_SUBJECT = or_(
+    parked_events.c.subject == "",
+    ~select(_earlier.c.seq)
+    .where(
+        _earlier.c.consumer == parked_events.c.consumer,
+        _earlier.c.org_id == parked_events.c.org_id,
+        _earlier.c.subject == parked_events.c.subject,
+        _earlier.c.seq < parked_events.c.seq,
+    )
+    .exists(),
+)
+
+# Made once: these run for every event, and putting one together takes as long as running it.
+_THIS_CURSOR = and_(
+    event_cursors.c.consumer == bindparam("its_consumer"), event_cursors.c.org_id == bindparam("its_org")
+)
+_MOVED = update(event_cursors).where(_THIS_CURSOR).values(seq=bindparam("to"), updated_at=bindparam("at"))
+# SQLite has one writer and knows no such locks.
+_CURSOR_IN_TURN = select(event_cursors).where(_THIS_CURSOR).with_for_update()
+_CURSOR_IF_FREE = select(event_cursors).where(_THIS_CURSOR).with_for_update(skip_locked=True)
+_CURSORS_IN = select(event_cursors.c.consumer, event_cursors.c.org_id, event_cursors.c.seq).where(
+    event_cursors.c.org_id.in_(bindparam("some", expanding=True))
+)
+_PARKED_BY_SUBJECT = (
+    select(parked_events.c.subject, func.count().label("waiting"))
+    .where(parked_events.c.consumer == bindparam("its_consumer"), parked_events.c.org_id == bindparam("its_org"))
+    .group_by(parked_events.c.subject)
+)
+_DUE = (
+    select(parked_events.c.consumer, parked_events.c.org_id)
+    .distinct()
+    .where(parked_events.c.next_at <= bindparam("now"), _FIRST_OF_ITS_SUBJECT)
+)
+
 # --- cursors ----------------------------------------------------------------------------------------------------------
 
 
@@ -31,12 +66,9 @@ async def all_cursors(tx: Tx, scope: PlatformScope) -> dict[tuple[str, OrgId], C
 async def cursors_in(tx: Tx, scope: PlatformScope, org_ids: Sequence[OrgId]) -> dict[tuple[str, OrgId], int]:
     """The positions of every consumer in some orgs."""
     found: dict[tuple[str, OrgId], int] = {}
-    columns = event_cursors.c.consumer, event_cursors.c.org_id, event_cursors.c.seq
     for start in range(0, len(org_ids), _ORGS_ASKED_AT_ONCE):
-        some = event_cursors.c.org_id.in_(org_ids[start : start + _ORGS_ASKED_AT_ONCE])
-        found |= {
-            (row.consumer, OrgId(row.org_id)): int(row.seq) for row in await tx.execute(select(*columns).where(some))
-        }
+        some = {"some": org_ids[start : start + _ORGS_ASKED_AT_ONCE]}
+        found |= {(row.consumer, OrgId(row.org_id)): int(row.seq) for row in await tx.execute(_CURSORS_IN, some)}
     return found
 
 
@@ -66,37 +98,31 @@ async def insert_cursors(
 async def lock_cursor(
     tx: Tx, scope: PlatformScope | OrgScope, consumer: str, org_id: OrgId, *, wait: bool = False
 ) -> Cursor | None:
-    """None when another process has it, or it is not there; SQLite has one writer and needs no lock."""
-    query = select(event_cursors).where(event_cursors.c.consumer == consumer, event_cursors.c.org_id == org_id)
-    if tx.engine == "postgresql":
-        query = query.with_for_update(skip_locked=not wait)
-    row = (await tx.execute(query)).one_or_none()
+    """None when another process has it, or it is not there."""
+    query = _CURSOR_IN_TURN if wait else _CURSOR_IF_FREE
+    row = (await tx.execute(query, {"its_consumer": consumer, "its_org": org_id})).one_or_none()
     return None if row is None else _cursor(row)
 
 
 async def move_cursor(tx: Tx, scope: PlatformScope, cursor: Cursor, seq: int, at: datetime) -> None:
-    mine = event_cursors.c.consumer == cursor.consumer, event_cursors.c.org_id == cursor.org_id
-    await tx.execute(update(event_cursors).where(*mine).values(seq=seq, updated_at=at))
+    await tx.execute(_MOVED, {"its_consumer": cursor.consumer, "its_org": cursor.org_id, "to": seq, "at": at})
 
 
 async def pass_over(
     tx: Tx, scope: PlatformScope, moves: Mapping[tuple[str, OrgId], tuple[int, int]], at: datetime
-) -> set[tuple[str, OrgId]]:
-    """Move cursors from where they were seen to where they are to be, in one go; returns those that nobody else holds."""
+) -> dict[tuple[str, OrgId], int]:
+    """Move cursors from where they were seen to where they are to be, in one go; returns where those stand now that nobody
+    else holds."""
     both = event_cursors.c.consumer, event_cursors.c.org_id
     query = select(*both, event_cursors.c.seq).where(tuple_(*both).in_(list(moves)))
     if tx.engine == "postgresql":
         query = query.with_for_update(skip_locked=True)
     held = {(row.consumer, OrgId(row.org_id)): int(row.seq) for row in await tx.execute(query)}
-    rows = [
-        {"its_consumer": pair[0], "its_org": pair[1], "to": moves[pair][1]}
-        for pair, seq in held.items()
-        if seq == moves[pair][0]
-    ]
-    if rows:
-        mine = event_cursors.c.consumer == bindparam("its_consumer"), event_cursors.c.org_id == bindparam("its_org")
-        await tx.execute(update(event_cursors).where(*mine).values(seq=bindparam("to"), updated_at=at), rows)
-    return set(held)
+    moved = {pair: moves[pair][1] for pair, seq in held.items() if seq == moves[pair][0]}
+    if moved:
+        rows = [{"its_consumer": name, "its_org": org_id, "to": to, "at": at} for (name, org_id), to in moved.items()]
+        await tx.execute(_MOVED, rows)
+    return held | moved
 
 
 async def count_dropped(tx: Tx, scope: PlatformScope, consumer: str, org_id: OrgId, dropped: int) -> None:
@@ -138,22 +164,20 @@ async def count_parked(tx: Tx, scope: PlatformScope | OrgScope, consumer: str, o
 
 async def parked_by_subject(tx: Tx, scope: PlatformScope, consumer: str, org_id: OrgId) -> dict[str, int]:
     """How many wait, by subject; the later events of these, but of "", have to wait too."""
-    query = select(parked_events.c.subject, func.count().label("waiting")).where(_waits_for(consumer, org_id))
-    return {row.subject: int(row.waiting) for row in await tx.execute(query.group_by(parked_events.c.subject))}
+    found = await tx.execute(_PARKED_BY_SUBJECT, {"its_consumer": consumer, "its_org": org_id})
+    return {row.subject: int(row.waiting) for row in found}
 
 
 async def due_orgs(tx: Tx, scope: PlatformScope, now: datetime) -> set[tuple[str, OrgId]]:
     """Where something may be tried now."""
-    query = select(parked_events.c.consumer, parked_events.c.org_id).distinct()
-    due = query.where(parked_events.c.next_at <= now, _first_of_its_subject())
-    return {(row.consumer, OrgId(row.org_id)) for row in await tx.execute(due)}
+    return {(row.consumer, OrgId(row.org_id)) for row in await tx.execute(_DUE, {"now": now})}
 
 
 async def due_heads(
     tx: Tx, scope: PlatformScope, consumer: str, org_id: OrgId, now: datetime, limit: int
 ) -> list[Parked]:
     """What may be tried now, and is the first of its subject; oldest first."""
-    due = _waits_for(consumer, org_id), parked_events.c.next_at <= now, _first_of_its_subject()
+    due = _waits_for(consumer, org_id), parked_events.c.next_at <= now, _FIRST_OF_ITS_SUBJECT
     query = select(parked_events).where(*due).order_by(parked_events.c.next_at, parked_events.c.seq)
     return [_parked(row) for row in await tx.execute(query.limit(limit))]
 
@@ -167,7 +191,7 @@ async def those_behind(tx: Tx, scope: PlatformScope, head: Parked, limit: int) -
 
 async def release_heads(tx: Tx, scope: PlatformScope | OrgScope, consumer: str, org_id: OrgId, now: datetime) -> None:
     """Whoever waits behind nobody may go now."""
-    alone = _waits_for(consumer, org_id), parked_events.c.next_at.is_(None), _first_of_its_subject()
+    alone = _waits_for(consumer, org_id), parked_events.c.next_at.is_(None), _FIRST_OF_ITS_SUBJECT
     await tx.execute(update(parked_events).where(*alone).values(next_at=now))
 
 
@@ -194,17 +218,6 @@ def _waits_for(consumer: str, org_id: OrgId) -> ColumnElement[bool]:
 
 def _this(parked: Parked) -> ColumnElement[bool]:
     return and_(_waits_for(parked.consumer, parked.org_id), parked_events.c.seq == parked.seq)
-
-
-def _first_of_its_subject() -> ColumnElement[bool]:
-    earlier = parked_events.alias()
-    same = (
-        earlier.c.consumer == parked_events.c.consumer,
-        earlier.c.org_id == parked_events.c.org_id,
-        earlier.c.subject == parked_events.c.subject,
-        earlier.c.seq < parked_events.c.seq,
-    )
-    return or_(parked_events.c.subject == "", ~select(earlier.c.seq).where(*same).exists())
 
 
 def _cursor(row: Row[Any]) -> Cursor:

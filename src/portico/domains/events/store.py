@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Insert,
+    Executable,
     Row,
     and_,
+    bindparam,
     delete,
     func,
     insert,
     literal,
-    null,
     or_,
     select,
     true,
@@ -28,19 +28,36 @@ from portico.domains.events.model import Event, EventFilter
 from portico.domains.events.tables import events, org_sequences
 from portico.kernel.ids import EventId, OrgId
 from portico.kernel.scope import Actor, OrgScope, PlatformScope
-from portico.platform.db import Tx
+from portico.platform.db import Engine, Tx
 
 DAY_US = 86_400_000_000
 _MOST_AT_ONCE = 500
 
 
+def _take(engine: Engine) -> Executable:
+    into = sqlite.insert(org_sequences) if engine == "sqlite" else postgresql.insert(org_sequences)
+    next_one = into.on_conflict_do_update(index_elements=["org_id"], set_={"seq": org_sequences.c.seq + 1})
+    return next_one.returning(org_sequences.c.seq)
+
+
+# Made once: these run for every event, and putting one together takes as long as running it.
+_TAKE: dict[Engine, Executable] = {"sqlite": _take("sqlite"), "postgresql": _take("postgresql")}
+_INSERT = insert(events)
+_POSITIONS = select(org_sequences)
+_EXTENT = select(
+    func.count().label("logs"), func.coalesce(func.sum(org_sequences.c.seq), 0).label("total")
+).select_from(org_sequences)
+_ORG_AFTER = (
+    select(events)
+    .where(events.c.org_id == bindparam("its_org"), events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("most"))
+)
+
+
 async def take_position(tx: Tx, scope: OrgScope) -> int:
     """The org's next position; the row stays locked until the transaction ends, so positions commit in order."""
-    draft = sqlite.insert(org_sequences) if tx.engine == "sqlite" else postgresql.insert(org_sequences)
-    statement = draft.values(org_id=scope.org_id, seq=1).on_conflict_do_update(
-        index_elements=["org_id"], set_={"seq": org_sequences.c.seq + 1}
-    )
-    result = await tx.execute(statement.returning(org_sequences.c.seq))
+    result = await tx.execute(_TAKE[tx.engine], {"org_id": scope.org_id, "seq": 1})
     return int(result.scalar_one())
 
 
@@ -51,22 +68,22 @@ async def hold_position(tx: Tx, scope: OrgScope) -> None:
 
 
 async def insert_event(tx: Tx, scope: OrgScope, event: Event) -> None:
-    statement: Insert = insert(events).values(
-        org_id=scope.org_id,
-        seq=event.seq,
-        id=event.id,
-        kind=event.kind,
-        scope=event.scope,
-        actor_kind=event.actor.kind,
-        actor_id=event.actor.id,
-        actor_name=event.actor.name,
-        payload=dict(event.payload),
-        at=event.at,
-        subject=event.subject,
-        category=event.category,
-        origin=null() if event.origin is None else dict(event.origin),
-    )
-    await tx.execute(statement)
+    row = {
+        "org_id": scope.org_id,
+        "seq": event.seq,
+        "id": event.id,
+        "kind": event.kind,
+        "scope": event.scope,
+        "actor_kind": event.actor.kind,
+        "actor_id": event.actor.id,
+        "actor_name": event.actor.name,
+        "payload": dict(event.payload),
+        "at": event.at,
+        "subject": event.subject,
+        "category": event.category,
+    }
+    # Left out it is null; given as None it would be the null of JSON.
+    await tx.execute(_INSERT, row if event.origin is None else row | {"origin": dict(event.origin)})
 
 
 async def load_event(tx: Tx, scope: OrgScope, event_id: str) -> Event | None:
@@ -112,18 +129,17 @@ async def counts_by_day(tx: Tx, scope: OrgScope, through: int) -> dict[tuple[int
 
 
 async def all_positions(tx: Tx, scope: PlatformScope) -> dict[OrgId, tuple[int, int]]:
-    return {OrgId(row.org_id): (int(row.seq), int(row.floor)) for row in await tx.execute(select(org_sequences))}
+    return {OrgId(row.org_id): (int(row.seq), int(row.floor)) for row in await tx.execute(_POSITIONS)}
 
 
 async def extent(tx: Tx, scope: PlatformScope) -> tuple[int, int]:
-    total = func.coalesce(func.sum(org_sequences.c.seq), 0).label("total")
-    row = (await tx.execute(select(func.count().label("logs"), total).select_from(org_sequences))).one()
+    row = (await tx.execute(_EXTENT)).one()
     return int(row.logs), int(row.total)
 
 
 async def org_events_after(tx: Tx, scope: PlatformScope, org_id: OrgId, seq: int, limit: int) -> list[Event]:
-    query = select(events).where(events.c.org_id == org_id, events.c.seq > seq).order_by(events.c.seq).limit(limit)
-    return [_event(row) for row in await tx.execute(query)]
+    found = await tx.execute(_ORG_AFTER, {"its_org": org_id, "after": seq, "most": limit})
+    return [_event(row) for row in found]
 
 
 async def org_events_at(tx: Tx, scope: PlatformScope, org_id: OrgId, seqs: Sequence[int]) -> dict[int, Event]:

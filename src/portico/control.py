@@ -62,7 +62,7 @@ async def _run(loaded: Loaded) -> None:
         feed = _gateway_feed(deps, spans)
         activity, realtime = Activity(), Realtime(deps, feed, _socket_terms(settings.realtime))
         following = consumers.Following(tuple(followers(deps)))
-        app = create_app(deps, feed, loaded, activity, following)
+        app = create_app(deps, feed, loaded, activity, following, spans)
         delivered = webhooks.DeliveryNumbers()
         app.state.metrics.registry.register(delivered)
         if spans is not None:
@@ -103,7 +103,10 @@ def _gateway_feed(deps: Deps, spans: SpanExport | None) -> GatewayFeed:
         await usage.close_epochs(deps, hello.gateway_id, hello.epoch, spans=spans)
         return await routing.compile_snapshot(deps)
 
-    return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome)
+    async def answer(topic: str, body: bytes) -> bytes:
+        return await agents.answer_gateway(topic, body, deps)
+
+    return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome, answer)
 
 
 def _socket_terms(settings: RealtimeSettings) -> SocketTerms:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -18,6 +18,7 @@ from portico.kernel.ids import OrgId, PersonId
 from portico.kernel.scope import ENTERPRISE, Actor, OrgScope
 from portico.platform.deps import Deps
 from portico.platform.sections import ServerSettings
+from portico.platform.spans import MakeSpan, Span
 from portico.platform.web import Ask, PageDep, needs
 
 # Nothing here touches a table.
@@ -230,6 +231,35 @@ async def test_ids_are_taken_from_the_caller_when_they_are_sane(client: httpx2.A
     version, trace_id, span_id, flags = response.headers["traceparent"].split("-")
     assert (version, trace_id, flags) == ("00", trace, "01")
     assert span_id != "00f067aa0ba902b7"
+
+
+@dataclass
+class Offered:
+    spans: list[Span] = field(default_factory=list)
+
+    def samples(self, trace_id: str) -> bool:
+        return not trace_id.startswith("0")
+
+    def offer(self, make: MakeSpan) -> None:
+        self.spans.append(make())
+
+
+@pytest.mark.req("HY17")
+async def test_a_request_of_the_api_is_a_span_below_its_callers(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = Offered()
+    client = open_client(deps, monkeypatch, spans=offered)
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    brought = {"traceparent": f"00-{trace}-{parent}-01"}
+    answer = await client.get("/api/v1/probe/things/7", headers=brought)
+    await client.get("/api/v1/probe/fails/bug", headers={"traceparent": f"00-{trace}-{trace[16:]}-01"})
+    await client.get("/api/v1/probe/things/7", headers={"traceparent": f"00-{'0' * 31}1-{parent}-01"})
+    await client.get("/health", headers=brought)
+    found, failed = offered.spans
+    assert (found.name, found.trace_id, found.parent_span_id) == ("GET /api/v1/probe/things/{thing_id}", trace, parent)
+    assert found.span_id == answer.headers["traceparent"].split("-")[2]
+    assert (found.attributes["http.response.status_code"], found.error) == (200, None)
+    # A trace that the gateway began for a client without one has nothing above the request.
+    assert (failed.parent_span_id, failed.error) == (None, "status 500")
 
 
 @pytest.mark.parametrize("bad", ["has space", "x" * 129, 'quote"', "<script>"])

@@ -30,6 +30,7 @@ from portico.domains.consumers import public as consumers
 from portico.platform.deps import Deps
 from portico.platform.settings import Loaded
 from portico.platform.slow_statements import watch_statements
+from portico.platform.spans import SpanSink
 from portico.platform.telemetry import Metrics
 
 
@@ -39,6 +40,7 @@ def create_app(
     loaded: Loaded | None = None,
     jobs: JobReports | None = None,
     following: consumers.Following | None = None,
+    spans: SpanSink | None = None,
 ) -> FastAPI:
     """The ASGI application of the management door.
 
@@ -46,6 +48,7 @@ def create_app(
     loaded      the settings as they were loaded, for GET /settings; read anew when absent
     jobs        what became of the reconcilers; None in a process that runs none
     following   the consumers of the log, and how they stand; None in a process that runs none
+    spans       is offered one for each request; None where none are exported
     """
     app = FastAPI(
         title="Portico",
@@ -64,7 +67,7 @@ def create_app(
         },
     )
     _fill_state(app, deps, feed, loaded)
-    app.state.jobs = jobs
+    app.state.jobs, app.state.spans = jobs, spans
     app.state.following = following or consumers.Following()
     app.state.metrics.watch_consumers(lambda: app.state.following.readings)
     _mount(app)

@@ -25,10 +25,12 @@ class Correlate:
             return
         headers = Headers(scope=scope)
         correlation_id = _correlation_id(headers.get("x-request-id"))
-        trace_id, flags = _trace(headers.get("traceparent"))
-        trace_parent = f"00-{trace_id}-{os.urandom(8).hex()}-{flags}"
+        trace_id, parent, flags = _trace(headers.get("traceparent"))
+        span_id = os.urandom(8).hex()
+        trace_parent = f"00-{trace_id}-{span_id}-{flags}"
         state = scope.setdefault("state", {})
         state["correlation_id"], state["trace_id"] = correlation_id, trace_id
+        state["span_id"], state["parent_span_id"] = span_id, parent
 
         async def send_with_ids(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -44,6 +46,11 @@ def _correlation_id(given: str | None) -> str:
     return given if given is not None and _SANE_ID.fullmatch(given) else f"req-{ulid()}"
 
 
-def _trace(given: str | None) -> tuple[str, str]:
+def _trace(given: str | None) -> tuple[str, str | None, str]:
+    """The trace, the caller's span and the flags."""
     found = None if given is None else _TRACE_PARENT.fullmatch(given.strip())
-    return (os.urandom(16).hex(), "00") if found is None else (found[1], found[3])
+    if found is None:
+        return os.urandom(16).hex(), None, "00"
+    # A trace that the gateway began for a client without one: there is no span above ours.
+    parent = None if found[2] == found[1][16:] else found[2]
+    return found[1], parent, found[3]

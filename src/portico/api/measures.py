@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portico.kernel.errors import BadKey, MissingCredentials
 from portico.platform.settings import Settings
+from portico.platform.spans import Span, SpanSink
 from portico.platform.telemetry import Metrics, logger
 from portico.platform.web import DepsDep
 
@@ -44,6 +45,30 @@ class Measure:
             self.metrics.durations.labels(_method(scope), path).observe(took_s)
             if path.startswith("/api/"):
                 _log.info("request", method=scope["method"], path=path, status=status, took_ms=round(took_s * 1000, 2))
+                _offer_span(scope, path, status, took_s)
+
+
+def _offer_span(scope: Scope, path: str, status: int, took_s: float) -> None:
+    spans: SpanSink | None = scope["app"].state.spans
+    state = scope["state"]
+    if spans is None or not spans.samples(state["trace_id"]):
+        return
+    span = Span(
+        name=f"{_method(scope)} {path}",
+        trace_id=state["trace_id"],
+        span_id=state["span_id"],
+        parent_span_id=state["parent_span_id"],
+        began_us=int((time.time() - took_s) * 1_000_000),
+        took_us=int(took_s * 1_000_000),
+        attributes={
+            "http.request.method": _method(scope),
+            "http.route": path,
+            "http.response.status_code": status,
+            "portico.correlation_id": state["correlation_id"],
+        },
+        error=f"status {status}" if status >= 500 else None,
+    )
+    spans.offer(lambda: span)
 
 
 def _method(scope: Scope) -> str:

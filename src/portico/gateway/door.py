@@ -88,8 +88,10 @@ class GatewayDoor:
         path = head.path
         address = self._client_address(connection, head)
         if not path.startswith((b"/v1/", b"/svc/", mcp.PREFIX, a2a.PREFIX)):
-            correlation_id = brought_correlation(head) or "req-" + ids.ulid()
-            trace = traceparent_of(head)
+            ulid, digits = ids.ulid_and_hex(time.time_ns() // 1_000_000)
+            correlation_id = brought_correlation(head) or "req-" + ulid
+            # What happens inside is no call of ours: its span is control's, below the client's own.
+            trace = brought_traceparent(head) or begun_trace(digits)
             if head.upgrade and path == SOCKETS_PATH:
                 return SocketCall(self.gate, self._sockets, address, correlation_id, trace)
             pool = self._sockets if head.upgrade else self._control
@@ -144,7 +146,7 @@ class GatewayDoor:
         ulid, digits = ids.ulid_and_hex(now_us // 1000)
         given = brought_traceparent(head)
         if given is None:
-            trace, traceparent = "", f"00-{digits}-{digits[16:]}-01".encode()
+            trace, traceparent = "", begun_trace(digits)
         else:
             trace, traceparent = given[3:52].decode(), b"%b%b%b" % (given[:36], digits[16:].encode(), given[52:])
         return RawCall("call_" + ulid, dialect, head, address, brought_correlation(head), trace, traceparent, now_us)
@@ -194,19 +196,15 @@ def brought_correlation(head: Head) -> str:
     return given.decode() if given is not None and _SANE_ID.fullmatch(given) else ""
 
 
-def traceparent_of(head: Head) -> bytes:
-    """The caller's trace with a span of ours, or a new trace."""
-    given = brought_traceparent(head)
-    if given is not None:
-        return b"%b%016x%b" % (given[:36], random.getrandbits(64) | 1, given[52:])
-    fresh = random.randbytes(24).hex()
-    return f"00-{fresh[:32]}-{fresh[32:]}-01".encode()
+def begun_trace(digits: str) -> bytes:
+    """A trace that begins here: the id of its first span is the end of its own."""
+    return f"00-{digits}-{digits[16:]}-01".encode()
 
 
-def new_trace_id() -> str:
-    return random.randbytes(16).hex()
 def brought_traceparent(head: Head) -> bytes | None:
     given = head.get(b"traceparent")
     return given if given is not None and _TRACEPARENT.fullmatch(given) else None
 
 
+def new_trace_id() -> str:
+    return random.randbytes(16).hex()

@@ -10,6 +10,7 @@ from portico.platform.spans import Attribute, Span, SpanSink
 
 # A collector shows names in lists and counts by them; they come from clients.
 _LONGEST_NAME = 200
+_CHATS = {"/v1/chat/completions": "chat", "/v1/messages": "chat", "/v1/responses": "chat"}
 
 
 def offer_calls(spans: SpanSink, rows: Iterable[Row], hops: Container[str]) -> None:
@@ -38,7 +39,7 @@ def span_of(row: Row) -> Span:
 
 def _name(line: CallLine) -> str:
     """What was done, and to what: `chat gpt-5`, `tools/call add`, `GET inventory`."""
-    what = "chat" if line.service_kind == "model" and line.path.endswith("/chat/completions") else line.method
+    what = _CHATS.get(line.path, line.method) if line.service_kind == "model" else line.method
     return f"{what} {line.model or line.service}"
 
 
@@ -83,15 +84,20 @@ def _of_kind(line: CallLine) -> dict[str, Attribute | None]:
     match line.service_kind:
         case "model":
             return {
+                "gen_ai.operation.name": _CHATS.get(line.path),
                 "gen_ai.request.model": line.model,
                 "gen_ai.usage.input_tokens": line.tokens_in,
                 "gen_ai.usage.output_tokens": line.tokens_out,
                 "portico.tokens_estimated": line.tokens_estimated or None,
             }
         case "tools":
-            tool = line.model if line.method == "tools/call" else None
-            return {"mcp.method.name": line.method, "gen_ai.tool.name": tool}
+            called = line.method == "tools/call"
+            return {
+                "mcp.method.name": line.method,
+                "gen_ai.operation.name": "execute_tool" if called else None,
+                "gen_ai.tool.name": line.model if called else None,
+            }
         case "agent":
-            return {"gen_ai.agent.name": line.service}
+            return {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": line.service}
         case _:
             return {"http.request.method": line.method}

@@ -27,8 +27,9 @@ from portico.domains.tools.wire import (
 from portico.kernel.scope import OrgScope
 from portico.platform.web import DepsDep, Listing, PageDep, listing, needs, whole_listing
 
+servers = APIRouter(tags=["tools"])
 tools = APIRouter(tags=["tools"])
-routers = (tools, policies)
+routers = (servers, tools, policies)
 
 ServerName = Annotated[str, Path(min_length=1, max_length=63)]
 Word = Annotated[str | None, Query(min_length=1, max_length=63)]
@@ -73,7 +74,7 @@ async def meter_tool_servers(deps: DepsDep, scope: OrgScope = needs("tools.read"
     return whole_listing([meter_wire(each) for each in await service.meter_servers(scope, deps)])
 
 
-@tools.post("/tools/servers/{server}/refresh")
+@servers.post("/tools/servers/{server}/refresh")
 async def refresh_tool_server(
     server: ServerName, deps: DepsDep, scope: OrgScope = needs("tools.manage")
 ) -> RefreshedWire:
@@ -81,7 +82,7 @@ async def refresh_tool_server(
     return refreshed_wire(await refresh.refresh_server(scope, server, deps))
 
 
-@tools.put("/tools/servers/{server}/terms")
+@servers.put("/tools/servers/{server}/terms")
 async def set_tool_server_terms(
     server: ServerName, ask: ServerTermsAsk, deps: DepsDep, scope: OrgScope = needs("tools.manage")
 ) -> ToolServerMeterWire:

@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 
 from portico.api.app import create_app
+from portico.domains.agents import public as agents
 from portico.domains.consumers import public as consumers
 from portico.domains.routing import public as routing
 from portico.domains.routing.feed import GatewayFeed
@@ -103,7 +104,10 @@ def _gateway_feed(deps: Deps, spans: SpanExport | None) -> GatewayFeed:
         await usage.close_epochs(deps, hello.gateway_id, hello.epoch, spans=spans)
         return await routing.compile_snapshot(deps)
 
-    return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome)
+    async def answer(topic: str, body: bytes) -> bytes:
+        return await agents.answer_gateway(topic, body, deps)
+
+    return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome, answer)
 
 
 def _socket_terms(settings: RealtimeSettings) -> SocketTerms:

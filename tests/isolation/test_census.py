@@ -36,6 +36,8 @@ PUBLIC = {
     ("GET", "/docs"),
     ("GET", "/redoc"),
     ("GET", "/openapi.json"),
+    # Agents have no key here, but a token for each receiver, without which there is none.
+    ("POST", "/a2a-push/{push_id}"),
 }
 # Bodies that cannot be guessed from the document, because their meaning is checked too.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {

@@ -21,6 +21,7 @@ from portico.kernel import ids
 from portico.kernel.ids import DeadLetterId, OrgId
 from portico.platform.db import metadata
 from portico.platform.deps import Deps
+from tests.agents.furnishing import furnish_agents
 from tests.usage import journals
 
 API = "/api/v1"
@@ -142,6 +143,7 @@ async def furnish(org: Org, owner: Person, deps: Deps) -> None:
         "call_id": await record_call(deps, OrgId(org.id), key["id"], service["id"]),
     }
     org.known |= await furnish_tools(owner, OrgId(org.id), deps)
+    org.known |= await furnish_agents(owner, OrgId(org.id), deps)
     org.known["notice_id"] = await tell(deps, OrgId(org.id), org.known["budget_id"])
 
 

@@ -24,7 +24,7 @@ from portico.api.measures import Measure
 from portico.api.openapi import describe, operation_id
 from portico.api.parameters import KnownParameters, RoutePaths
 from portico.api.refused import RefusalTrail
-from portico.api.routers import domain_routers
+from portico.api.routers import domain_routers, outside_routers
 from portico.api.web_client import WebClient
 from portico.domains.consumers import public as consumers
 from portico.platform.deps import Deps
@@ -115,7 +115,7 @@ def _make_routes(of_domains: tuple[APIRouter, ...]) -> _Routes:
     for router in (*of_domains, installation.router, cache.router):
         api.include_router(router)
     door = APIRouter(generate_unique_id_function=operation_id)
-    for router in (api, health.router, measures.router, docs_page.router):
+    for router in (api, health.router, measures.router, docs_page.router, *outside_routers()):
         door.include_router(router)
     return _Routes(tuple(door.routes), RoutePaths(door.routes))
 

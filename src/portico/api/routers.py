@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from portico.domains.agents.routes import outside as agents_outside
+from portico.domains.agents.routes import router as agents
 from portico.domains.audit.routes import router as audit
 from portico.domains.consumers.routes import router as consumers
 from portico.domains.dashboards.routes import router as dashboards
@@ -22,6 +24,7 @@ def domain_routers() -> tuple[APIRouter, ...]:
     return (
         *tenancy,
         hub,
+        agents,
         limits,
         vault,
         # Before models, where a path ends with a name that may hold slashes.
@@ -36,3 +39,8 @@ def domain_routers() -> tuple[APIRouter, ...]:
         notices,
         audit,
     )
+
+
+def outside_routers() -> tuple[APIRouter, ...]:
+    """Beside the API, for those who have no credential of it."""
+    return (agents_outside,)

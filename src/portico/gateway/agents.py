@@ -197,7 +197,9 @@ class AgentCall(GovernedCall):
         if message.operation == a2a.LIST and LIST not in self._asked:
             return LIST, {**parties, "params": message.params}
         if message.operation in {a2a.GET_PUSH, a2a.LIST_PUSH} and PUSHES not in self._asked:
-            return PUSHES, {**parties, "task": message.task_id, "id": str(message.params.get("id") or "")}
+            what = "list" if message.operation == a2a.LIST_PUSH else "get"
+            config_id = str(message.params.get("id") or "")
+            return PUSHES, {**parties, "task": message.task_id, "id": config_id, "operation": what}
         if message.operation == a2a.DELETE_PUSH and UNPUSH not in self._asked:
             return UNPUSH, {**parties, "task": message.task_id, "id": str(message.params.get("id") or "")}
         config = push_config(message)

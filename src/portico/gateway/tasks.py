@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.domains.agents.model import TERMINAL
+from portico.domains.agents.shapes import merged
 from portico.gateway.journal import Journal
 
 Json = dict[str, Any]
@@ -186,11 +187,11 @@ class Watch:
         if known is None:
             return False
         if name == "statusUpdate" and isinstance(part.get("status"), dict):
-            known.snapshot["status"] = part["status"]
+            known.snapshot = merged(known.snapshot, {"statusUpdate": part})
             self._stands(str(task_id), known, part["status"])
         elif name == "artifactUpdate" and isinstance(part.get("artifact"), dict):
             known.size += len(json.dumps(part["artifact"]))
-            _merge(known.snapshot, part["artifact"], append=part.get("append") is True)
+            known.snapshot = merged(known.snapshot, {"artifactUpdate": part})
             self._bound(known)
             known.dirty = True
         return True
@@ -234,17 +235,3 @@ class Watch:
             }
             known.snapshot = {**kept, "metadata": {"portico": {"shortened": True}}}
             known.size = 0
-
-
-def _merge(snapshot: Json, artifact: Json, *, append: bool) -> None:
-    artifacts = snapshot.setdefault("artifacts", [])
-    if not isinstance(artifacts, list):
-        return
-    for place, each in enumerate(artifacts):
-        if isinstance(each, dict) and each.get("artifactId") == artifact.get("artifactId"):
-            if append and isinstance(each.get("parts"), list) and isinstance(artifact.get("parts"), list):
-                artifacts[place] = {**each, "parts": [*each["parts"], *artifact["parts"]]}
-            else:
-                artifacts[place] = artifact
-            return
-    artifacts.append(artifact)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from portico.domains.agents import public as agents
 from portico.domains.audit import public as audit
 from portico.domains.consumers import public as followers
 from portico.domains.dashboards import public as dashboards
@@ -120,6 +121,35 @@ class ListToolServers:
 
 
 @dataclass(slots=True)
+class WatchAgents:
+    """Woken by changes too, so that a new agent's card is read, and an ill one told of, at once; only what is due is read."""
+
+    deps: Deps
+    name: str = "agents.watch"
+    every_s: float = 15.0
+    least_s: float = 2.0
+    wakes_on: str | None = "snapshot"
+
+    async def activate(self) -> agents.AgentRound:
+        return await agents.watch_agents(self.deps)
+
+
+@dataclass(slots=True)
+class FoldTaskNotes:
+    """Woken by calls, of which few are to agents: without notes it is a look at a folder."""
+
+    deps: Deps
+    notes: agents.TaskNotes
+    name: str = "agents.fold_task_notes"
+    every_s: float = 5.0
+    least_s: float = 0.5
+    wakes_on: str | None = "journal"
+
+    async def activate(self) -> str:
+        return f"{await self.notes.fold()} notes"
+
+
+@dataclass(slots=True)
 class DeliverWebhooks:
     """Every second, because retries begin at one second and nothing nudges when they are due."""
 
@@ -187,6 +217,8 @@ class PurgeOld:
             "events": await events.purge_events(scope, deps, await followers.unread_positions(scope, deps)),
             "webhook deliveries": await webhooks.purge_deliveries(scope, deps),
             "published ids": await publishing.purge_published(scope, deps),
+            "agents' tasks": await agents.purge_tasks(scope, deps),
+            "receivers of push notifications": await agents.purge_pushes(scope, deps),
             "dead letters": await followers.purge_dead_letters(scope, deps),
             "notices": await notices.purge_notices(scope, deps),
             "audit entries": await audit.purge_audit(scope, deps),
@@ -219,6 +251,8 @@ def plan(
         CompileSnapshot(deps, feed),
         FoldJournals(deps, spans),
         CheckHealth(deps),
+        WatchAgents(deps),
+        FoldTaskNotes(deps, agents.TaskNotes(deps)),
         NoteTools(deps, feed),
         ListToolServers(deps),
         *_by_time_alone(deps),

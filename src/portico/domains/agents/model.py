@@ -78,6 +78,7 @@ class StoredCard:
 
     service_id: str
     card_url: str
+    text: str | None
     card: Card | None
     etag: str | None
     read_at: datetime | None
@@ -94,14 +95,15 @@ class AgentTask:
 
     service_id: str
     task_id: str
-    context_id: str
+    org_id: str
     scope: str
+    context_id: str
     principal_id: str
     principal_name: str
     endpoint_id: str
     call_id: str
     state: str
-    snapshot: Json | None
+    snapshot: Json
     created_at: datetime
     updated_at: datetime
 

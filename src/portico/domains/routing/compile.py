@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from portico.domains.agents import public as agents
 from portico.domains.hub import public as hub
 from portico.domains.limits import public as limits
 from portico.domains.models import public as models
@@ -55,7 +56,7 @@ async def compile_snapshot(deps: Deps) -> Snapshot:
     scope = tenancy.platform_scope()
     for _ in range(_TRIES):
         async with deps.read() as tx:
-            read = await _read(tx, scope, deps.clock.now())
+            read = await _read(tx, scope, deps.clock.now(), deps.settings.base_url)
         if read.digest == read.newest_digest:
             return msgspec.structs.replace(read.snapshot, version=read.newest)
         # Raised only from the version that was newest while reading: whoever read less loses, so versions and content grow together.
@@ -66,13 +67,26 @@ async def compile_snapshot(deps: Deps) -> Snapshot:
     raise SnapshotContended
 
 
-async def _read(tx: Tx, scope: PlatformScope, now: datetime) -> _Read:
+async def _read(tx: Tx, scope: PlatformScope, now: datetime, base_url: str) -> _Read:
     if tx.engine == "postgresql":
         # One view for all queries; SQLite's transactions have it by nature.
         await tx.connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     newest, newest_digest = await store.newest_version(tx, scope)
-    content = await _content(tx, scope, now)
+    content = await _with_agents(tx, scope, await _content(tx, scope, now), base_url)
     return _Read(content, _digest(content), newest, newest_digest)
+
+
+async def _with_agents(tx: Tx, scope: PlatformScope, content: Snapshot, base_url: str) -> Snapshot:
+    placed = [
+        agents.AgentAt(each.id, each.name, tuple(point.url for version in each.versions for point in version.endpoints))
+        for each in content.services
+        if each.kind == "agent"
+    ]
+    entries = await agents.snapshot_agents(tx, scope, placed, base_url)
+    if not entries:
+        return content
+    services = (msgspec.structs.replace(each, agent=entries.get(each.id)) for each in content.services)
+    return msgspec.structs.replace(content, services=tuple(services))
 
 
 async def _content(tx: Tx, scope: PlatformScope, now: datetime) -> Snapshot:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from portico.domains.routing.model import (
+    AskControl,
     BreakerReport,
     BridgeHello,
     BridgeReport,
@@ -23,19 +25,24 @@ from portico.domains.routing.model import (
     StatusReport,
     StillCurrent,
     TakeSnapshot,
+    Told,
     ToolsSeen,
 )
+from portico.kernel.errors import Refusal
 from portico.platform.bus import Bus
 from portico.platform.link import Link, LinkClosed
 
 log = structlog.get_logger("portico.routing")
 
-FromGateway = Hello | StatusReport | JournalGrew | ToolsSeen | BridgeHello | BridgeReport
+FromGateway = Hello | StatusReport | JournalGrew | AskControl | ToolsSeen | BridgeHello | BridgeReport
 HEARTBEAT_S = 1.0
 FRESH_S = 5.0
 # What gateways saw of tools and nobody wrote down yet; what does not fit is seen again with the next list.
 MOST_SEEN = 200
 Welcome = Callable[[Hello], Awaitable[Snapshot]]
+# Longest that a gateway's question may take; what is asked after it waits that long.
+ANSWER_S = 4.0
+Answer = Callable[[str, bytes], Awaitable[bytes]]
 
 
 @dataclass(slots=True)
@@ -58,8 +65,8 @@ class BridgeLink:
 class GatewayFeed:
     """Serves `<run_dir>/link.sock`. `welcome` closes a gateway's earlier epochs and compiles its first snapshot."""
 
-    def __init__(self, path: Path, bus: Bus, welcome: Welcome) -> None:
-        self._path, self._bus, self._welcome = path, bus, welcome
+    def __init__(self, path: Path, bus: Bus, welcome: Welcome, answer: Answer | None = None) -> None:
+        self._path, self._bus, self._welcome, self._answer = path, bus, welcome, answer
         self._links: dict[str, GatewayLink] = {}
         # The bridges get the same news; they are no gateways, so nothing that is asked of those is asked of them.
         self._bridges: set[BridgeLink] = set()
@@ -157,7 +164,10 @@ class GatewayFeed:
         try:
             await each.link.send(TakeSnapshot(snapshot))
             while True:
-                self._heard(each, await each.link.receive())
+                message = await each.link.receive()
+                self._heard(each, message)
+                if isinstance(message, AskControl):
+                    await self._send(each, Told(message.number, await self._answered(message)))
         finally:
             if self._links.get(hello.gateway_id) is each:
                 del self._links[hello.gateway_id]
@@ -186,6 +196,17 @@ class GatewayFeed:
             except LinkClosed:
                 bridge.link.close()
 
+    async def _answered(self, ask: AskControl) -> bytes | None:
+        if self._answer is None:
+            return None
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self._answer(ask.topic, ask.body)
+        except (Refusal, SQLAlchemyError, OSError, LookupError, ValueError, TypeError):
+            # One question that cannot be answered must not end the link that carries everything else.
+            log.exception("gateway.question_failed", topic=ask.topic)
+            return None
+
     def _heard(self, each: GatewayLink, message: FromGateway) -> None:
         each.heard_at = time.monotonic()
         if isinstance(message, JournalGrew):
@@ -202,7 +223,7 @@ class GatewayFeed:
                 self._bus.nudge("breakers")
 
     async def _send(
-        self, each: GatewayLink, message: TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings
+        self, each: GatewayLink, message: TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings | Told
     ) -> None:
         try:
             await each.link.send(message)

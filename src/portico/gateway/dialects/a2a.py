@@ -9,7 +9,7 @@ import re
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote
 
-from portico.gateway.dialects import a2a_shapes as shapes
+from portico.domains.agents import shapes
 from portico.gateway.refusals import RouteNotFound
 from portico.gateway.wire.head import Head
 from portico.kernel.errors import Refusal

@@ -55,6 +55,9 @@ export interface ChatTurn {
 export interface ChatAsk {
   model: string;
   messages: ChatTurn[];
+  /** What a model route goes by. */
+  task?: string;
+  prefer?: string;
   onText: (soFar: string) => void;
   signal: AbortSignal;
 }
@@ -62,6 +65,8 @@ export interface ChatAsk {
 export interface ChatAnswer {
   text: string;
   callId: string | null;
+  /** Which model answered, where the name that was asked for stands for several. */
+  model: string | null;
   tookMs: number;
   firstTextMs: number | null;
 }
@@ -71,7 +76,11 @@ export const chat = mutationOptions({
     const startedAt = performance.now();
     const response = await client.send("/v1/chat/completions", {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: {
+        "Content-Type": "application/json",
+        ...(ask.task && { "X-Portico-Task": ask.task }),
+        ...(ask.prefer && { "X-Portico-Prefer": ask.prefer }),
+      },
       body: JSON.stringify({ model: ask.model, messages: ask.messages, stream: true }),
       signal: ask.signal,
     });
@@ -83,7 +92,13 @@ export const chat = mutationOptions({
       text += piece;
       ask.onText(text);
     }
-    return { text, callId: response.headers.get("X-Portico-Call"), tookMs: performance.now() - startedAt, firstTextMs };
+    return {
+      text,
+      callId: response.headers.get("X-Portico-Call"),
+      model: response.headers.get("X-Portico-Model"),
+      tookMs: performance.now() - startedAt,
+      firstTextMs,
+    };
   },
   meta: { stale: [["calls", "recent"]] },
 });

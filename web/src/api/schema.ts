@@ -1718,6 +1718,256 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        ChosenModel: {
+            model: string;
+            service: string;
+            expected_cost_microusd: number;
+            expected_ms: number;
+            quality: number | null;
+        };
+        /** @description `own_price` says whether the price is the model's own or that of its service. */
+        Model: {
+            name: string;
+            service: components["schemas"]["ModelService"];
+            /** @enum {string} */
+            lifecycle: "current" | "deprecated" | "retiring" | "retired";
+            family: string;
+            version: string;
+            sends: string;
+            note: string;
+            context_tokens: number | null;
+            max_output_tokens: number | null;
+            capabilities: string[];
+            quality: number | null;
+            speed: number | null;
+            price: components["schemas"]["ModelPrice"];
+            own_price: boolean;
+            deprecated_at: string | null;
+            retires_at: string | null;
+            successor: string;
+            /** @enum {string} */
+            when_retired: "refuse" | "successor";
+        };
+        ModelBreaker: {
+            /** @enum {string} */
+            state: "closed" | "open" | "half_open" | "recovering";
+            reason: string;
+            since: string;
+            probe_at: string | null;
+        };
+        /** @description `chosen` in the order they would be tried; the first is the one that gets the call. */
+        ModelChoice: {
+            model: string | null;
+            rule: string;
+            why: string;
+            tokens_in: number;
+            chosen: components["schemas"]["ChosenModel"][];
+            steps: components["schemas"]["ModelRuleOutcome"][];
+        };
+        /** @description A request to try. Its size is `tokens_in`, or reckoned from `prompt`; `draft` stands in for the route's rules. */
+        ModelChooseAsk: {
+            /** @default  */
+            task?: string;
+            /** @default  */
+            prompt?: string;
+            tokens_in?: number | null;
+            output_max?: number | null;
+            needs?: ("chat" | "embeddings" | "tools" | "vision" | "json" | "audio" | "reasoning")[];
+            prefer?: ("order" | "quality" | "speed" | "cost") | null;
+            latency_ms?: {
+                [key: string]: number;
+            };
+            draft?: components["schemas"]["ModelRulesAsk"] | null;
+        };
+        ModelConnection: {
+            service_id: string;
+            service: string;
+            /** @enum {string} */
+            status: "healthy" | "degraded" | "unhealthy" | "unknown";
+            models: string[];
+            endpoints: components["schemas"]["ModelEndpoint"][];
+            measured: components["schemas"]["ModelMeasures"] | null;
+        };
+        ModelConnectionList: {
+            items: components["schemas"]["ModelConnection"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `breaker` null: no gateway reports anything but a closed one. */
+        ModelEndpoint: {
+            id: string;
+            url: string;
+            /** @enum {string} */
+            health: "unknown" | "healthy" | "unhealthy";
+            last_checked_at: string | null;
+            last_error: string | null;
+            breaker: components["schemas"]["ModelBreaker"] | null;
+        };
+        ModelList: {
+            items: components["schemas"]["Model"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `measured` null: the reader may not see calls. */
+        ModelMatrix: {
+            name: string;
+            service: components["schemas"]["ModelService"];
+            /** @enum {string} */
+            lifecycle: "current" | "deprecated" | "retiring" | "retired";
+            family: string;
+            version: string;
+            sends: string;
+            note: string;
+            context_tokens: number | null;
+            max_output_tokens: number | null;
+            capabilities: string[];
+            quality: number | null;
+            speed: number | null;
+            price: components["schemas"]["ModelPrice"];
+            own_price: boolean;
+            deprecated_at: string | null;
+            retires_at: string | null;
+            successor: string;
+            /** @enum {string} */
+            when_retired: "refuse" | "successor";
+            measured: components["schemas"]["ModelMeasures"] | null;
+        };
+        ModelMatrixList: {
+            items: components["schemas"]["ModelMatrix"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description On the newest 3,000 model calls of the last day; times in µs, of calls that were answered well. */
+        ModelMeasures: {
+            calls: number;
+            failed: number;
+            error_rate: number;
+            p50_us: number | null;
+            p95_us: number | null;
+            first_byte_p50_us: number | null;
+            first_byte_p95_us: number | null;
+            tokens_out: number;
+            cost_microusd: number;
+            last_success_at: string | null;
+            last_failure_at: string | null;
+            last_failure: string | null;
+        };
+        /** @description What is left out stays; `null` takes back what was said. `price` stands in for that of the service. */
+        ModelPatch: {
+            family?: string;
+            version?: string;
+            sends?: string;
+            note?: string;
+            context_tokens?: number | null;
+            max_output_tokens?: number | null;
+            capabilities?: ("chat" | "embeddings" | "tools" | "vision" | "json" | "audio" | "reasoning")[];
+            quality?: number | null;
+            speed?: number | null;
+            price?: components["schemas"]["ModelPriceAsk"] | null;
+            deprecated_at?: string | null;
+            retires_at?: string | null;
+            successor?: string;
+            /** @enum {string} */
+            when_retired?: "refuse" | "successor";
+        };
+        ModelPrice: {
+            input_microusd_per_mtok: number;
+            output_microusd_per_mtok: number;
+            call_microusd: number;
+        };
+        /** @description µUSD per million tokens, and a flat µUSD per call. */
+        ModelPriceAsk: {
+            /** @default 0 */
+            input_microusd_per_mtok?: number;
+            /** @default 0 */
+            output_microusd_per_mtok?: number;
+            /** @default 0 */
+            call_microusd?: number;
+        };
+        ModelRoute: {
+            id: string;
+            name: string;
+            description: string;
+            scope: string | null;
+            /** @enum {string} */
+            prefer: "order" | "quality" | "speed" | "cost";
+            rules: components["schemas"]["ModelRule"][];
+            enabled: boolean;
+            created_at: string;
+            updated_at: string;
+        };
+        /** @description `scope` null: in every scope of the org. */
+        ModelRouteAsk: {
+            name: string;
+            rules: components["schemas"]["ModelRuleAsk"][];
+            /** @default  */
+            description?: string;
+            /**
+             * @default order
+             * @enum {string}
+             */
+            prefer?: "order" | "quality" | "speed" | "cost";
+            scope?: string | null;
+            /** @default true */
+            enabled?: boolean;
+        };
+        ModelRouteList: {
+            items: components["schemas"]["ModelRoute"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description What is left out stays; `rules` replaces them all. The scope is not changed. */
+        ModelRoutePatch: {
+            name?: string;
+            rules?: components["schemas"]["ModelRuleAsk"][];
+            description?: string;
+            /** @enum {string} */
+            prefer?: "order" | "quality" | "speed" | "cost";
+            enabled?: boolean;
+        };
+        ModelRule: {
+            name: string;
+            targets: string[];
+            fallbacks: string[];
+            tasks: string[];
+            min_tokens: number | null;
+            max_tokens: number | null;
+            needs: string[];
+            max_cost_microusd: number | null;
+            max_latency_ms: number | null;
+            prefer: ("order" | "quality" | "speed" | "cost") | null;
+        };
+        ModelRuleAsk: {
+            name: string;
+            targets: string[];
+            fallbacks?: string[];
+            tasks?: string[];
+            min_tokens?: number | null;
+            max_tokens?: number | null;
+            needs?: ("chat" | "embeddings" | "tools" | "vision" | "json" | "audio" | "reasoning")[];
+            max_cost_microusd?: number | null;
+            max_latency_ms?: number | null;
+            prefer?: ("order" | "quality" | "speed" | "cost") | null;
+        };
+        ModelRuleOutcome: {
+            rule: string;
+            matched: boolean;
+            why: string;
+            passed: components["schemas"]["PassedModel"][];
+        };
+        ModelRulesAsk: {
+            rules: components["schemas"]["ModelRuleAsk"][];
+            /**
+             * @default order
+             * @enum {string}
+             */
+            prefer?: "order" | "quality" | "speed" | "cost";
+        };
+        ModelService: {
+            id: string;
+            name: string;
+            status: string;
+        };
+        PassedModel: {
+            model: string;
+            why: string;
+        };
         AcceptAsk: {
             /** Format: password */
             token: string;

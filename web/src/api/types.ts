@@ -70,6 +70,18 @@ export type SeriesPoint = Schemas["SeriesPoint"];
 export type Overview = Schemas["Overview"];
 export type Attention = Schemas["Attention"];
 
+export type Model = Schemas["Model"];
+export type ModelMatrixRow = Schemas["ModelMatrix"];
+export type ModelMeasures = Schemas["ModelMeasures"];
+export type ModelChanges = Schemas["ModelPatch"];
+export type ModelConnection = Schemas["ModelConnection"];
+export type ModelRoute = Schemas["ModelRoute"];
+export type ModelRouteDraft = Schemas["ModelRouteAsk"];
+export type ModelRouteChanges = Schemas["ModelRoutePatch"];
+export type ModelChooseAsk = Schemas["ModelChooseAsk"];
+export type ModelChoice = Schemas["ModelChoice"];
+export type ModelPrefer = ModelRoute["prefer"];
+
 export type Budget = Schemas["Budget"];
 export type BudgetDraft = Schemas["BudgetAsk"];
 export type Measure = Budget["measure"];

@@ -62,6 +62,8 @@ const staleBy: Record<string, string[]> = {
   invitation: ["invitations"],
   grant: ["grants"],
   budget: ["budgets", "overview"],
+  model: ["models"],
+  model_route: ["models"],
   limit: ["limits"],
   secret: ["secrets"],
   org: ["orgs"],

@@ -14,7 +14,13 @@ export interface Group {
 
 const groups: Group[] = [
   { name: null, rooms: [{ name: "Home", to: "/", letter: "h" }] },
-  { name: "Use", rooms: [{ name: "Services", to: "/services", letter: "s", needs: "services.read" }] },
+  {
+    name: "Use",
+    rooms: [
+      { name: "Services", to: "/services", letter: "s", needs: "services.read" },
+      { name: "Models", to: "/models", letter: "l", needs: "models.read" },
+    ],
+  },
   {
     name: "Observe",
     rooms: [

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, String, and_, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from portico.domains.dashboards.canonical import canonical
 from portico.domains.dashboards.model import Change, Dashboard, StoredState
@@ -13,10 +13,51 @@ from portico.domains.dashboards.tables import dashboards
 from portico.kernel.ids import DashboardId, OrgId
 from portico.kernel.paging import Page, PageAsk, make_page
 from portico.kernel.scope import Actor, OrgScope, PlatformScope, ScopeName
-from portico.platform.db import Tx
+from portico.platform.db import Tx, UtcTime
 
 # A list reads no states: a hundred of them could be megabytes.
 _FACTS = tuple(column for column in dashboards.c if column.name not in {"state", "schema", "checksum"})
+
+
+# Made once: while people work on a dashboard these run for every change, and putting one together takes as long as running it.
+_ORG, _SCOPE, _ACTOR, _ID = (bindparam(name, type_=String) for name in ("in_org", "in_scope", "actor", "its_id"))
+_SEEN_ONE = and_(
+    dashboards.c.id == _ID,
+    dashboards.c.org_id == _ORG,
+    dashboards.c.scope == _SCOPE,
+    or_(dashboards.c.shared == "org", dashboards.c.owner_id == _ACTOR),
+)
+_ONE = select(*_FACTS).where(_SEEN_ONE)
+_ONE_LOCKED = _ONE.with_for_update()
+_STATE = select(dashboards.c.version, dashboards.c.schema, dashboards.c.state, dashboards.c.checksum).where(_SEEN_ONE)
+_AFTER = (
+    select(changes)
+    .where(changes.c.org_id == _ORG, changes.c.dashboard_id == _ID, changes.c.version > bindparam("after"))
+    .order_by(changes.c.version)
+)
+_SINCE = bindparam("since", type_=UtcTime)
+_NTH_NEWEST = (
+    select(changes.c.at)
+    .where(changes.c.org_id == _ORG, changes.c.actor_id == _ACTOR, changes.c.at > _SINCE)
+    .order_by(changes.c.at.desc())
+    .offset(bindparam("before"))
+    .limit(1)
+)
+_CHANGED_BY = (
+    select(changes.c.version)
+    .where(
+        changes.c.org_id == _ORG,
+        changes.c.dashboard_id == _ID,
+        changes.c.actor_id == _ACTOR,
+        changes.c.at > _SINCE,
+    )
+    .limit(1)
+)
+_INSERT_CHANGE = insert(changes)
+_FORGET = delete(changes).where(
+    changes.c.org_id == _ORG, changes.c.dashboard_id == _ID, changes.c.version <= bindparam("through")
+)
+_WRITE = update(dashboards).where(dashboards.c.org_id == _ORG, dashboards.c.id == _ID)
 
 
 async def insert_dashboard(tx: Tx, scope: OrgScope, dashboard: Dashboard, state: StoredState) -> None:
@@ -32,14 +73,12 @@ async def insert_dashboard(tx: Tx, scope: OrgScope, dashboard: Dashboard, state:
 
 async def load_dashboard(tx: Tx, scope: OrgScope, dashboard_id: str, *, lock: bool = False) -> Dashboard | None:
     """None also for what the actor may not see; `lock` lets whoever changes it wait for the one before (PostgreSQL)."""
-    query = select(*_FACTS).where(_visible(scope), dashboards.c.id == dashboard_id)
-    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (await tx.execute(_ONE_LOCKED if lock else _ONE, _seen_by(scope, dashboard_id))).one_or_none()
     return None if row is None else _dashboard(row)
 
 
 async def load_state(tx: Tx, scope: OrgScope, dashboard_id: str) -> StoredState | None:
-    columns = dashboards.c.version, dashboards.c.schema, dashboards.c.state, dashboards.c.checksum
-    row = (await tx.execute(select(*columns).where(_visible(scope), dashboards.c.id == dashboard_id))).one_or_none()
+    row = (await tx.execute(_STATE, _seen_by(scope, dashboard_id))).one_or_none()
     return None if row is None else StoredState(row.version, row.schema, row.state, row.checksum)
 
 
@@ -65,7 +104,7 @@ async def update_dashboard(tx: Tx, scope: OrgScope, dashboard: Dashboard) -> Non
 
 async def write_state(tx: Tx, scope: OrgScope, dashboard: Dashboard, state: StoredState) -> None:
     values = _row(dashboard) | _state_row(state)
-    await tx.execute(update(dashboards).where(_is(scope, dashboard.id)).values(values))
+    await tx.execute(_WRITE, values | {"in_org": scope.org_id, "its_id": dashboard.id})
 
 
 async def touch(tx: Tx, scope: OrgScope, dashboard_id: str, at: datetime) -> None:
@@ -89,35 +128,29 @@ async def insert_change(tx: Tx, scope: OrgScope, dashboard_id: str, change: Chan
         "actor_name": change.actor.name,
         "at": change.at,
     }
-    await tx.execute(insert(changes).values(row))
+    await tx.execute(_INSERT_CHANGE, row)
 
 
 async def changes_after(tx: Tx, scope: OrgScope, dashboard_id: str, version: int) -> list[Change]:
-    query = select(changes).where(_of(scope, dashboard_id), changes.c.version > version).order_by(changes.c.version)
-    return [_change(row) for row in await tx.execute(query)]
+    found = await tx.execute(_AFTER, {"in_org": scope.org_id, "its_id": dashboard_id, "after": version})
+    return [_change(row) for row in found]
 
 
 async def forget_changes(tx: Tx, scope: OrgScope, dashboard_id: str, through_version: int) -> None:
-    await tx.execute(delete(changes).where(_of(scope, dashboard_id), changes.c.version <= through_version))
+    await tx.execute(_FORGET, {"in_org": scope.org_id, "its_id": dashboard_id, "through": through_version})
 
 
 async def nth_newest_change_at(tx: Tx, scope: OrgScope, nth: int, since: datetime) -> datetime | None:
     """When the actor made the nth newest of their changes after `since`, on any dashboard; None when there are fewer."""
-    query = select(changes.c.at).where(
-        changes.c.org_id == scope.org_id, changes.c.actor_id == scope.actor.id, changes.c.at > since
-    )
-    found: datetime | None = (
-        await tx.execute(query.order_by(changes.c.at.desc()).offset(nth - 1).limit(1))
-    ).scalar_one_or_none()
+    asked = {"in_org": scope.org_id, "actor": scope.actor.id, "since": since, "before": nth - 1}
+    found: datetime | None = (await tx.execute(_NTH_NEWEST, asked)).scalar_one_or_none()
     return found
 
 
 async def changed_by_since(tx: Tx, scope: OrgScope, dashboard_id: str, since: datetime) -> bool:
     """Whether the actor has changed this dashboard after `since`."""
-    query = select(changes.c.version).where(
-        _of(scope, dashboard_id), changes.c.actor_id == scope.actor.id, changes.c.at > since
-    )
-    return (await tx.execute(query.limit(1))).first() is not None
+    asked = {"in_org": scope.org_id, "its_id": dashboard_id, "actor": scope.actor.id, "since": since}
+    return (await tx.execute(_CHANGED_BY, asked)).first() is not None
 
 
 async def untouched(
@@ -146,8 +179,8 @@ def _is(scope: OrgScope, dashboard_id: str) -> ColumnElement[bool]:
     return and_(dashboards.c.org_id == scope.org_id, dashboards.c.id == dashboard_id)
 
 
-def _of(scope: OrgScope, dashboard_id: str) -> ColumnElement[bool]:
-    return and_(changes.c.org_id == scope.org_id, changes.c.dashboard_id == dashboard_id)
+def _seen_by(scope: OrgScope, dashboard_id: str) -> dict[str, str]:
+    return {"in_org": scope.org_id, "in_scope": scope.scope, "actor": scope.actor.id, "its_id": dashboard_id}
 
 
 def _row(dashboard: Dashboard) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from portico.bridge.bridge import Bridge
 from portico.bridge.http import Shared
 from portico.bridge.keeper import descendants
 from portico.bridge.server import Server
-from portico.domains.routing.model import BRIDGE_URL, LocalServerEntry, ServiceEntry, Snapshot
+from portico.domains.routing.model import LocalServerEntry, ServiceEntry, Snapshot
+from portico.platform.link import BRIDGE_SOCKET, BRIDGE_URL
 from portico.platform.sections import ToolsSettings
 from tests.gateway import house as terms
 from tests.gateway.house import House
@@ -76,7 +77,7 @@ class Yard:
         settings.run_dir.mkdir(parents=True, exist_ok=True)
         self.bridge = Bridge(settings)
         shared = Shared(self.bridge.handle, settings.gateway.max_body_bytes)
-        listening = await process.listen(shared, settings.run_dir / process.SOCKET_NAME)
+        listening = await process.listen(shared, settings.run_dir / BRIDGE_SOCKET)
         looking = asyncio.create_task(process._look(self.bridge))
         self._stack.push_async_callback(self._close, listening, looking, shared)
         self.bridge.adopt(snapshot)

@@ -80,7 +80,7 @@ class Keeper:
                     _be_first(server)
                 jail.die_with_parent(signal.SIGKILL)
             become_server(self._ask, said)
-        except BaseException as error:  # noqa: BLE001  (a child that goes on would be a second keeper)
+        except (OSError, ValueError, LookupError, TypeError, jail.JailImpossible) as error:
             os.write(said, f"{error}".encode()[:4000])
         finally:
             os._exit(127)

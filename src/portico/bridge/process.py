@@ -12,10 +12,10 @@ import uvloop
 from portico.bridge.bridge import Bridge
 from portico.bridge.http import Connection, Shared
 from portico.bridge.link import LOOK_S, BridgeLink
+from portico.platform.link import BRIDGE_SOCKET
 from portico.platform.settings import Settings
 
 log = structlog.get_logger("portico.bridge")
-SOCKET_NAME = "bridge.sock"
 
 
 def run_bridge(settings: Settings) -> int:
@@ -31,7 +31,7 @@ async def _run(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     bridge = Bridge(settings)
     shared = Shared(bridge.handle, settings.gateway.max_body_bytes)
-    path = settings.run_dir / SOCKET_NAME
+    path = settings.run_dir / BRIDGE_SOCKET
     server = await listen(shared, path)
     link = BridgeLink(bridge, settings.run_dir / "link.sock")
     gc.collect()

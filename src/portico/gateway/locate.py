@@ -4,10 +4,10 @@ import asyncio
 import socket
 import time
 
-from portico.domains.routing.model import BRIDGE_URL
 from portico.gateway.view import Target
 from portico.gateway.wire.upstream import Address, EgressBlocked, UpstreamUnreachable
 from portico.platform.egress import forbidden_address, metadata_host
+from portico.platform.link import BRIDGE_SOCKET, BRIDGE_URL
 from portico.platform.settings import Settings
 
 KEEP_S = 30.0
@@ -17,7 +17,7 @@ MOST_KEPT = 4096
 class Locator:
     def __init__(self, settings: Settings) -> None:
         self.allowed_ranges = settings.private_ranges
-        self._bridge = str(settings.run_dir / "bridge.sock")
+        self._bridge = str(settings.run_dir / BRIDGE_SOCKET)
         self._kept: dict[tuple[str, int], tuple[float, list[str]]] = {}
 
     async def locate(self, target: Target) -> Address:

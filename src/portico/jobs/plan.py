@@ -197,6 +197,7 @@ def _by_time_alone(deps: Deps) -> list[Reconciler]:
         Regularly("tenancy.tell_expiring_keys", 3600.0, 60.0, tell_expiring_keys),
         Regularly("models.tell_endings", 300.0, 60.0, tell_model_endings),
         Regularly("hub.warm_summaries", 86_400.0, 60.0, warm_cache),
+        Regularly("tools.apply_file", 5.0, 1.0, tools.FileAtStart(deps).apply),
     ]
 
 

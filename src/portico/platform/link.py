@@ -7,6 +7,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+# The address of every local tool server: the bridge is behind a local socket, and told by headers which server is meant.
+BRIDGE_URL = "bridge://local/mcp"
+BRIDGE_SOCKET = "bridge.sock"
 MOST_FRAME_BYTES = 256 * 1024 * 1024
 _LENGTH = struct.Struct("!I")
 

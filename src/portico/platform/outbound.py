@@ -11,6 +11,7 @@ import httpx2
 
 from portico.kernel.errors import Refusal
 from portico.platform.egress import METADATA_REASON, forbidden_address, metadata_host
+from portico.platform.link import BRIDGE_SOCKET
 from portico.platform.settings import Settings
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -73,6 +74,10 @@ class Outbound:
 
     def __init__(self, settings: Settings, resolve: Resolve = resolve_host) -> None:
         self._settings, self._resolve = settings, resolve
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
 
     async def send(
         self,
@@ -168,6 +173,31 @@ async def send_to_own_gateway(
         raise Unreachable("The gateway could not be reached.") from error
     except TimeoutError as error:
         raise AnswerLate(f"The call did not finish within {timeout_s:g} s.") from error
+
+
+async def send_to_own_bridge(
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    timeout_s: float,
+    max_bytes: int = 1 << 20,
+    headers: Sequence[Header] = (),
+    body: bytes = b"",
+) -> Answer:
+    """To the bridge, over its socket, which only our own processes can open."""
+    transport = httpx2.AsyncHTTPTransport(uds=str(settings.run_dir / BRIDGE_SOCKET), limits=_NO_REUSE)
+    try:
+        async with (
+            asyncio.timeout(timeout_s),
+            httpx2.AsyncClient(transport=transport, trust_env=False, timeout=None) as client,
+        ):
+            request = client.build_request(method, f"http://bridge{path}", headers=list(headers), content=body or None)
+            return await _exchange(client, request, "the bridge", _Most(max_bytes))
+    except httpx2.ConnectError as error:
+        raise Unreachable("The bridge, which runs local tool servers, does not answer; it may be starting.") from error
+    except TimeoutError as error:
+        raise AnswerLate(f"The bridge did not answer within {timeout_s:g} s.") from error
 
 
 def _client(ca_file: str) -> httpx2.AsyncClient:

@@ -152,7 +152,9 @@ class ToolsSettings:
         [], "Variables of Portico's own environment that local tool servers may be given by name.", reloadable=True
     )
     allowed_roots: list[str] = setting(
-        [], "Folders that a local server's allowed_paths may lie in; empty means any but Portico's own.", reloadable=True
+        [],
+        "Folders that a local server's allowed_paths may lie in; empty means any but Portico's own.",
+        reloadable=True,
     )
     unconfined: Literal["auto", "on", "off"] = setting(
         "auto",

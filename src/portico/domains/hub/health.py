@@ -1,6 +1,7 @@
 """Health: each endpoint is asked every 30 s, whether calls go to it or not, and judged by several answers in a row."""
 
 import asyncio
+import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from portico.kernel.ids import OrgId
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
-from portico.platform.outbound import Outbound
+from portico.platform.link import BRIDGE_URL
+from portico.platform.outbound import Outbound, send_to_own_bridge
+from portico.platform.settings import Settings
 
 EVERY_S = 30
 TIMEOUT_S = 5.0
@@ -121,15 +124,17 @@ async def _probe_all(due: Sequence[tuple[Endpoint, str | None]], outbound: Outbo
 
     async def probe(endpoint: Endpoint, path: str | None) -> Probe:
         async with room:
-            return Probe(endpoint, await _ask(endpoint.url, path, outbound))
+            return Probe(endpoint, await _ask(endpoint.url, path, outbound, endpoint.service_id))
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(probe(endpoint, path)) for endpoint, path in due]
     return [task.result() for task in tasks]
 
 
-async def _ask(url: str, health_path: str | None, outbound: Outbound) -> str | None:
+async def _ask(url: str, health_path: str | None, outbound: Outbound, service_id: str) -> str | None:
     """What is wrong, in words, or None. Without a health path any answer but a server error shows that someone is there."""
+    if url == BRIDGE_URL:
+        return await _ask_bridge(service_id, outbound.settings)
     parts = urlsplit(url)
     target = url if health_path is None else f"{parts.scheme}://{parts.netloc}{health_path}"
     headers = (("user-agent", "Portico-Health"), ("accept", "*/*"))
@@ -139,6 +144,18 @@ async def _ask(url: str, health_path: str | None, outbound: Outbound) -> str | N
         return refusal.message[:300]
     well = answer.status < 500 if health_path is None else 200 <= answer.status < 300
     return None if well else f"answered {answer.status}"
+
+
+async def _ask_bridge(service_id: str, settings: Settings) -> str | None:
+    """A local server that nobody needs now is well; one that could not be started, or died, is not."""
+    try:
+        answer = await send_to_own_bridge(settings, "GET", f"/servers/{service_id}/state", timeout_s=TIMEOUT_S)
+    except Refusal as refusal:
+        return refusal.message[:300]
+    if answer.status != 200:
+        return None if answer.status == 404 else f"the bridge answered {answer.status}"
+    told = json.loads(answer.body)
+    return (str(told["error"] or "it failed"))[:300] if told["state"] == "failed" else None
 
 
 async def _store_round(org_id: OrgId, probes: Sequence[Probe], deps: Deps) -> int:

@@ -14,7 +14,17 @@ from portico.domains.hub.model import (
     VersionRoute,
 )
 from portico.domains.hub.route_store import load_routes as snapshot_services
-from portico.domains.hub.service import create_service, find_service, find_service_by_id, list_services, load_service
+from portico.domains.hub.service import (
+    add_house_service,
+    create_service,
+    environment_of,
+    find_service,
+    find_service_by_id,
+    find_service_in,
+    list_services,
+    load_service,
+    remove_service,
+)
 from portico.domains.hub.show import prepare_with as prepare_showing
 from portico.domains.hub.store import name_of_service, names_of_kind, services_by_id, services_of_kind
 from portico.domains.hub.warm import warm_summaries
@@ -29,17 +39,21 @@ __all__ = [
     "ServiceDraft",
     "ServiceRoute",
     "VersionRoute",
+    "add_house_service",
     "breaker_readings",
     "check_health",
     "create_service",
+    "environment_of",
     "expire_leases",
     "find_service",
     "find_service_by_id",
+    "find_service_in",
     "list_services",
     "load_service",
     "name_of_service",
     "names_of_kind",
     "prepare_showing",
+    "remove_service",
     "services_by_id",
     "services_of_kind",
     "snapshot_services",

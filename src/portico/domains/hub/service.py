@@ -44,17 +44,30 @@ async def create_service(scope: OrgScope, draft: ServiceDraft, deps: Deps) -> Se
     if problems:
         raise InvalidFields(tuple(problems))
     async with deps.uow() as tx:
-        await events.hold_log(tx, scope)
-        if await store.count_all(tx, scope) >= MAX_SERVICES:
-            raise Conflict(f"An org can have at most {MAX_SERVICES:,} services.", details="Delete some first.")
-        await _refuse_taken(tx, scope, service)
-        if not await store.insert_service(tx, scope, service):
-            raise NameTaken(service.name)
-        for version in service.versions:
-            await part_store.insert_version(tx, scope, version, service.created_at)
-        await _use_secret(tx, scope, service)
-        await record(tx, scope, "service.created.v1", service, {"kind": service.kind, "visibility": service.visibility})
+        await _insert(tx, scope, service)
     return service
+
+
+async def add_house_service(tx: Tx, scope: OrgScope, draft: ServiceDraft, deps: Deps) -> Service:
+    """Within somebody's transaction: one whose address is a part of Portico, which no person may give."""
+    service = _from_draft(scope, draft, deps.clock.now())
+    if problems := [*service_problems(service), *_kind_problems(draft), *_scope_problems(scope, draft)]:
+        raise InvalidFields(tuple(problems))
+    await _insert(tx, scope, service)
+    return service
+
+
+async def _insert(tx: Tx, scope: OrgScope, service: Service) -> None:
+    await events.hold_log(tx, scope)
+    if await store.count_all(tx, scope) >= MAX_SERVICES:
+        raise Conflict(f"An org can have at most {MAX_SERVICES:,} services.", details="Delete some first.")
+    await _refuse_taken(tx, scope, service)
+    if not await store.insert_service(tx, scope, service):
+        raise NameTaken(service.name)
+    for version in service.versions:
+        await part_store.insert_version(tx, scope, version, service.created_at)
+    await _use_secret(tx, scope, service)
+    await record(tx, scope, "service.created.v1", service, {"kind": service.kind, "visibility": service.visibility})
 
 
 async def update_service(scope: OrgScope, name: str, changes: dict[str, Any], deps: Deps) -> Service:
@@ -73,10 +86,20 @@ async def update_service(scope: OrgScope, name: str, changes: dict[str, Any], de
 
 async def delete_service(scope: OrgScope, name: str, deps: Deps) -> None:
     async with deps.uow() as tx:
-        service = await managed(tx, scope, name)
-        await vault.use_secret(tx, scope, _user(service), None, field="credential.secret_name")
-        await store.delete_service(tx, scope, service.id)
-        await record(tx, scope, "service.deleted.v1", service, {})
+        await remove_service(tx, scope, await managed(tx, scope, name))
+
+
+async def remove_service(tx: Tx, scope: OrgScope, service: Service) -> None:
+    """Within somebody's transaction, by whoever may: with everything that was the service's alone."""
+    await vault.use_secret(tx, scope, _user(service), None, field="credential.secret_name")
+    await vault.use_secrets(tx, scope, environment_of(service), ())
+    await store.delete_service(tx, scope, service.id)
+    await record(tx, scope, "service.deleted.v1", service, {})
+
+
+async def find_service_in(tx: Tx, scope: OrgScope, name: str) -> Service | None:
+    """Within somebody's transaction; None when there is none that this caller may see."""
+    return await store.load_service(tx, scope, name)
 
 
 async def find_service(scope: OrgScope, name: str, deps: Deps) -> Service:
@@ -238,6 +261,11 @@ async def _refuse_taken(tx: Tx, scope: OrgScope, service: Service) -> None:
 async def _use_secret(tx: Tx, scope: OrgScope, service: Service) -> None:
     secret_name = None if service.credential is None else service.credential.secret_name
     await vault.use_secret(tx, scope, _user(service), secret_name, field="credential.secret_name")
+
+
+def environment_of(service: Service) -> vault.SecretUser:
+    """Who uses the secrets that a local program is given; not the service itself, whose credential is for calls."""
+    return vault.SecretUser(f"{service.id}#env", service.name, service.visibility == "restricted")
 
 
 def _user(service: Service) -> vault.SecretUser:

@@ -18,9 +18,11 @@ from portico.domains.routing.model import (
     GrantEntry,
     KeyEntry,
     LimitEntry,
+    LocalServerEntry,
     MemberEntry,
     OrgEntry,
     PriceEntry,
+    SealedValue,
     ServiceEntry,
     Snapshot,
     VersionEntry,
@@ -94,6 +96,7 @@ async def _content(tx: Tx, scope: PlatformScope, now: datetime) -> Snapshot:
     routes = await hub.snapshot_services(tx, scope)
     sealed = await vault.sealed_of(tx, scope)
     registries = await tools.snapshot_registries(tx, scope)
+    local = await tools.snapshot_local(tx, scope)
     orgs = tuple(OrgEntry(org.id, org.name, org.active) for org in people.orgs)
     keys = tuple(_key(key) for key in people.keys)
     members = tuple(_member(member) for member in people.members)
@@ -108,7 +111,7 @@ async def _content(tx: Tx, scope: PlatformScope, now: datetime) -> Snapshot:
         members=members,
         grants=_grants(people.grants, routes),
         revoked_sign_ins=tuple(people.revoked_sign_ins),
-        services=tuple(_service(route, sealed, registries) for route in routes),
+        services=tuple(_service(route, sealed, registries, local.get(route.id)) for route in routes),
         limits=tuple(_limit(limit, names) for limit in await limits.snapshot_limits(tx, scope)),
         budgets=tuple(_budget(*each, names) for each in await limits.snapshot_budgets(tx, scope, now)),
         policies=await tools.snapshot_policies(tx, scope),
@@ -155,7 +158,9 @@ def _grants(granted: tuple[people_model.GrantEntry, ...], routes: list[hub.Servi
     return (*given, *made)
 
 
-def _service(route: hub.ServiceRoute, sealed: Sealed, registries: tools.Registries) -> ServiceEntry:
+def _service(
+    route: hub.ServiceRoute, sealed: Sealed, registries: tools.Registries, local: tools.Definition | None
+) -> ServiceEntry:
     price = route.price
     return ServiceEntry(
         route.id,
@@ -175,6 +180,30 @@ def _service(route: hub.ServiceRoute, sealed: Sealed, registries: tools.Registri
         route.max_output_tokens,
         _credential(route, sealed),
         tools=registries.entry_of(route.id, route.org_id, route.tags) if route.kind == "tools" else None,
+        local=None if local is None else _local(route.org_id, local, sealed),
+    )
+
+
+def _local(org_id: str, definition: tools.Definition, sealed: Sealed) -> LocalServerEntry:
+    """What the vault does not have, the bridge looks for among the variables that the operator lets through."""
+    limits = definition.limits
+    secrets = [(name, sealed.get((org_id, name))) for name in sorted(tools.names_used(definition))]
+    return LocalServerEntry(
+        command=definition.command,
+        arguments=definition.args,
+        environment=tuple(definition.env.items()),
+        secrets=tuple(SealedValue(name, each.sealed, each.context) for name, each in secrets if each is not None),
+        allowed_paths=definition.allowed_paths,
+        program_paths=definition.program_paths,
+        memory_bytes=limits.memory_bytes,
+        processes=limits.processes,
+        open_files=limits.open_files,
+        cores=limits.cores,
+        cpu_s=limits.cpu_s,
+        message_bytes=limits.message_bytes,
+        idle_stop_s=limits.idle_stop_s,
+        start_timeout_s=limits.start_timeout_s,
+        enabled=definition.enabled,
     )
 
 

@@ -16,8 +16,6 @@ Measure = Literal["money", "tokens", "calls"]
 Window = Literal["hour", "day", "month"]
 ServiceKind = Literal["http", "model", "tools", "agent", "builtin"]
 LocalServerState = Literal["stopped", "starting", "running", "failed"]
-# The address of every local tool server: the bridge is behind a local socket, and told by headers which server is meant.
-BRIDGE_URL = "bridge://local/mcp"
 BreakerStateName = Literal["closed", "open", "half_open", "recovering"]
 
 

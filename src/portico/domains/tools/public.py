@@ -1,5 +1,8 @@
 """What other rooms and the doors may ask of tools."""
 
+from portico.domains.tools.local import snapshot_local
+from portico.domains.tools.local_file import FileAtStart
+from portico.domains.tools.local_terms import Definition, names_used
 from portico.domains.tools.policies import list_policies
 from portico.domains.tools.policy_wire import policy_wire
 from portico.domains.tools.refresh import ListStatus, list_new_servers
@@ -11,6 +14,8 @@ from portico.domains.tools.snapshot_store import load_registries as snapshot_reg
 from portico.domains.tools.wire import tool_wire
 
 __all__ = [
+    "Definition",
+    "FileAtStart",
     "ListStatus",
     "Noted",
     "Registries",
@@ -18,10 +23,12 @@ __all__ = [
     "list_new_servers",
     "list_policies",
     "list_tools",
+    "names_used",
     "note_seen",
     "policy_wire",
     "reject_tool",
     "sighted",
+    "snapshot_local",
     "snapshot_policies",
     "snapshot_registries",
     "tool_wire",

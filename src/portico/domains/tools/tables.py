@@ -103,3 +103,15 @@ policy_versions = Table(
     Column("changed_by", String(40), nullable=False),
     Column("changed_at", UtcTime, nullable=False),
 )
+
+# How the bridge starts the program of a service that lives on this machine.
+local_servers = Table(
+    "local_servers",
+    metadata,
+    Column("service_id", String(40), ForeignKey("services.id", ondelete="CASCADE"), primary_key=True),
+    Column("org_id", String(40), nullable=False),
+    Column("definition", Json, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("updated_by", String(40), nullable=False),
+    Index(None, "org_id"),
+)

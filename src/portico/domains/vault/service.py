@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from dataclasses import replace
 
 from portico.domains.audit import public as audit
@@ -91,6 +92,21 @@ async def use_secret(tx: Tx, scope: OrgScope, user: SecretUser, secret_name: str
         target = audit.Target("secret", secret.id, secret.name)
         detail = {"used_by": user.id, "version": secret.version}
         await audit.record(tx, scope, action="secret.use", target=target, outcome="ok", severity="INFO", detail=detail)
+
+
+async def use_secrets(tx: Tx, scope: OrgScope, user: SecretUser, names: Collection[str]) -> set[str]:
+    """Say which secrets `user` uses from now on; names that are no secrets are passed over. Answers with those that are."""
+    before = await store.all_used_by(tx, scope, user.id)
+    found = [secret for name in sorted(names) if (secret := await store.load_secret(tx, scope, name, lock=True))]
+    await store.replace_all_uses(tx, scope, user, [secret.id for secret in found])
+    for secret in found:
+        if secret.name not in before:
+            target = audit.Target("secret", secret.id, secret.name)
+            detail = {"used_by": user.id, "version": secret.version}
+            await audit.record(
+                tx, scope, action="secret.use", target=target, outcome="ok", severity="INFO", detail=detail
+            )
+    return {secret.name for secret in found}
 
 
 async def sealed_of(tx: Tx, scope: PlatformScope) -> dict[tuple[str, str], SealedSecret]:

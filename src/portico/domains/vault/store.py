@@ -85,6 +85,32 @@ async def used_by(tx: Tx, scope: OrgScope, user_id: str) -> str | None:
     return (await tx.execute(query)).scalar_one_or_none()
 
 
+async def replace_all_uses(tx: Tx, scope: OrgScope, user: SecretUser, secret_ids: Iterable[SecretId]) -> None:
+    await tx.execute(delete(secret_uses).where(secret_uses.c.org_id == scope.org_id, secret_uses.c.user_id == user.id))
+    rows = [
+        {
+            "secret_id": secret_id,
+            "user_id": user.id,
+            "org_id": scope.org_id,
+            "user_name": user.name,
+            "restricted": user.restricted,
+        }
+        for secret_id in secret_ids
+    ]
+    if rows:
+        await tx.execute(insert(secret_uses), rows)
+
+
+async def all_used_by(tx: Tx, scope: OrgScope, user_id: str) -> set[str]:
+    """Names of the secrets that this user uses."""
+    query = (
+        select(secrets.c.name)
+        .join(secret_uses, secret_uses.c.secret_id == secrets.c.id)
+        .where(secret_uses.c.org_id == scope.org_id, secret_uses.c.user_id == user_id)
+    )
+    return set((await tx.execute(query)).scalars())
+
+
 async def load_sealed(tx: Tx, scope: PlatformScope) -> dict[tuple[str, str], SealedSecret]:
     """Only secrets that something uses: the others have no business in a gateway."""
     used = select(secret_uses.c.secret_id).where(secret_uses.c.secret_id == secrets.c.id).exists()

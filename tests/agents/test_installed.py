@@ -1,0 +1,220 @@
+"""Agents in a whole installation: registered by the API, called by the official client, killed and started again."""
+
+import asyncio
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
+from a2a.types.a2a_pb2 import (
+    AuthenticationInfo,
+    GetTaskPushNotificationConfigRequest,
+    GetTaskRequest,
+    ListTasksRequest,
+    TaskPushNotificationConfig,
+    TaskState,
+)
+from a2a.utils.errors import TaskNotFoundError
+
+from tests.gateway.a2a_agents import echo_agent, saying
+from tests.installation import Installation, Owner
+
+CALLS_S = 15.0
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    made = Installation(tmp_path_factory.mktemp("agents") / "data")
+    made.data_dir.mkdir()
+    made.prepare().start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[str]:
+    with echo_agent() as url:
+        yield url
+
+
+class Registered:
+    """An agent behind the installation, with two keys that may call it."""
+
+    def __init__(self, installation: Installation, owner: Owner, name: str) -> None:
+        self.installation, self.owner, self.name = installation, owner, name
+        self.mine, self.theirs = owner.make_key(f"{name}-mine"), owner.make_key(f"{name}-theirs")
+
+    @property
+    def url(self) -> str:
+        return f"{self.installation.url}/a2a/{self.name}"
+
+    async def client(self, http: httpx.AsyncClient, secret: str, *, version: str = "1.0") -> Client:
+        http.headers["Authorization"] = f"Bearer {secret}"
+        card = await A2ACardResolver(http, self.url).get_agent_card()
+        kept = [
+            each
+            for each in card.supported_interfaces
+            if (each.protocol_binding, each.protocol_version) == ("JSONRPC", version)
+        ]
+        del card.supported_interfaces[:]
+        card.supported_interfaces.extend(kept)
+        return ClientFactory(ClientConfig(httpx_client=http, streaming=False)).create(card)
+
+
+def register(installation: Installation, owner: Owner, url: str, name: str) -> Registered:
+    made = owner.make("/agents", url=url, name=name)
+    assert made["skills"][0]["id"] == "echo"
+    registered = Registered(installation, owner, name)
+    wait_until_served(registered)
+    return registered
+
+
+def wait_until_served(registered: Registered) -> None:
+    """A new key and a new agent are there once the gateway has the snapshot with them."""
+
+    def served() -> bool:
+        headers = {"Authorization": f"Bearer {registered.theirs}"}
+        return (
+            httpx2.get(f"{registered.url}/.well-known/agent-card.json", headers=headers, timeout=5).status_code == 200
+        )
+
+    registered.owner.wait_for(served, "the agent behind the door", CALLS_S)
+
+
+@pytest.mark.req("HY1", "HY2", "N9")
+async def test_a_task_outlives_everything_that_is_killed(installation: Installation, tmp_path: Path) -> None:
+    with echo_agent() as url:
+        with installation.signed_in() as owner:
+            agent = register(installation, owner, url, "outlives")
+            async with httpx.AsyncClient(timeout=10) as http:
+                client = await agent.client(http, agent.mine)
+                [made] = [event async for event in client.send_message(saying("need"))]
+            task = made.task
+        installation.kill_everything()
+        installation.start()
+        async with httpx.AsyncClient(timeout=10) as http:
+            client = await agent.client(http, agent.mine)
+            found = await client.get_task(GetTaskRequest(id=task.id))
+            assert found.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        async with httpx.AsyncClient(timeout=10) as http:
+            stranger = await agent.client(http, agent.theirs)
+            with pytest.raises(TaskNotFoundError):
+                await stranger.get_task(GetTaskRequest(id=task.id))
+            assert list((await stranger.list_tasks(ListTasksRequest())).tasks) == []
+    # The agent is gone; what passed through is still known.
+    with installation.signed_in() as owner:
+        kept = owner.get(f"/agents/outlives/tasks/{task.id}")
+        assert kept["state"] == "TASK_STATE_INPUT_REQUIRED"
+        assert kept["task"]["status"]["message"]["parts"][0]["text"] == "which?"
+    async with httpx.AsyncClient(timeout=10) as http:
+        client = await agent.client(http, agent.mine)
+        [listed] = (await client.list_tasks(ListTasksRequest())).tasks
+        assert (listed.id, listed.status.state) == (task.id, TaskState.TASK_STATE_INPUT_REQUIRED)
+
+
+class Receiver:
+    """Where a client wants to be told: keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.more = threading.Event()
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, json.loads(body)))
+                receiver.more.set()
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/told"
+
+    def wait_for(self, wanted: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        for _ in range(100):
+            for each in list(self.got):
+                if wanted(each[1]):
+                    return each
+            self.more.wait(0.1)
+            self.more.clear()
+        raise AssertionError(f"it was not told: {[body for _, body in self.got]}")
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.server.shutdown()
+        made.server.server_close()
+        thread.join(5)
+
+
+@pytest.mark.req("N9", "HY1")
+async def test_notifications_reach_the_client_with_its_own_credentials(installation: Installation, echo: str) -> None:
+    with installation.signed_in() as owner, receiver() as told:
+        agent = register(installation, owner, echo, "telling")
+        async with httpx.AsyncClient(timeout=10) as http:
+            client = await agent.client(http, agent.mine)
+            [made] = [event async for event in client.send_message(saying("need"))]
+            config = TaskPushNotificationConfig(
+                task_id=made.task.id,
+                id="mine",
+                url=told.url,
+                token="for-me",
+                authentication=AuthenticationInfo(scheme="Bearer", credentials="client-secret"),
+            )
+            shown = await client.create_task_push_notification_config(config)
+            assert (shown.url, shown.authentication.credentials) == (told.url, "")
+            asked = GetTaskPushNotificationConfigRequest(task_id=made.task.id, id="mine")
+            found = await client.get_task_push_notification_config(asked)
+            assert (found.id, found.url, found.authentication.credentials) == ("mine", told.url, "")
+            again = saying("this", task_id=made.task.id, context_id=made.task.context_id)
+            [_] = [event async for event in client.send_message(again)]
+        done = lambda body: body.get("statusUpdate", {}).get("status", {}).get("state") == "TASK_STATE_COMPLETED"  # noqa: E731
+        headers, _body = await asyncio.to_thread(told.wait_for, done)
+        assert headers["authorization"] == "Bearer client-secret"
+        assert headers["x-a2a-notification-token"] == "for-me"
+        refused = TaskPushNotificationConfig(task_id=made.task.id, url="http://169.254.169.254/latest")
+        async with httpx.AsyncClient(timeout=10) as http:
+            client = await agent.client(http, agent.mine)
+            with pytest.raises(Exception, match="metadata address"):
+                await client.create_task_push_notification_config(refused)
+
+
+@pytest.mark.req("HY2", "HY4")
+def test_the_mesh_says_who_takes_a_task_and_why(installation: Installation, echo: str) -> None:
+    with installation.signed_in() as owner:
+        register(installation, owner, echo, "first")
+        register(installation, owner, echo, "second")
+
+        def both_healthy() -> bool:
+            known = {each["name"]: each["health"] for each in owner.get("/mesh/status")["agents"]}
+            return known.get("first") == known.get("second") == "healthy"
+
+        owner.wait_for(both_healthy, "both agents healthy", CALLS_S)
+        chosen = {owner.make("/mesh/route", capability="talk")["agent"] for _ in range(6)}
+        assert {"first", "second"} <= chosen
+        routed = owner.make("/mesh/route", capability="echo", policy="least_connections")
+        assert "fewest open calls" in routed["why"]
+        none = owner.client.post("/mesh/route", json={"capability": "sailing"})
+        assert (none.status_code, none.json()["code"]) == (503, "NO_ENDPOINT")
+        listed = owner.get("/agents", capability="talk", health="healthy")["items"]
+        assert {"first", "second"} <= {each["name"] for each in listed}

@@ -25,6 +25,7 @@ MODULES = (
     "portico.domains.limits.model",
     "portico.domains.limits.rate",
     "portico.domains.usage.journal",
+    "portico.domains.usage.parties",
     "portico.domains.usage.reader",
     "portico.gateway.admit",
     "portico.gateway.agents",

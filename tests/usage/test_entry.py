@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import fields, replace
 
 from portico.domains.usage.entry import COLUMNS, line_of
-from portico.domains.usage.lines import DETAILS, encode_line
+from portico.domains.usage.lines import DETAILS, PARTIES, encode_line
 from portico.domains.usage.model import CallLine, Charge, Stage
 from portico.domains.usage.reader import CallReader, read_line, row_of
-from portico.domains.usage.tables import calls
+from portico.domains.usage.tables import call_parties, calls
 from portico.kernel import ids
 from tests.usage.journals import call, opening, reservation
 
@@ -30,17 +30,18 @@ FULL = call(
 
 def test_every_field_of_a_call_has_its_place() -> None:
     names = [field.name for field in fields(CallLine)]
-    assert sorted((*COLUMNS, *DETAILS, "charges", "stages")) == sorted(names)
+    assert sorted((*PARTIES, *COLUMNS, *DETAILS, "charges", "stages")) == sorted(names)
 
 
 def test_every_value_of_a_row_has_its_column() -> None:
     names = ["at" if name == "at_us" else name for name in COLUMNS]
-    assert {"position", *names, "details"} == {column.name for column in calls.columns}
+    assert {"position", "place", "party", *names, "details"} == {column.name for column in calls.columns}
+    assert {"id", "digest", "place", "newest", *PARTIES} == {column.name for column in call_parties.columns}
 
 
 def test_a_row_gives_its_line_back() -> None:
     row = row_of(FULL)
-    assert len(row) == len(COLUMNS) + 1
+    assert len(row) == len(COLUMNS) + 2
     assert line_of(row, whole=True) == FULL
     assert line_of(row, whole=False) == replace(FULL, charges=(), stages=())
 
@@ -83,7 +84,7 @@ def test_a_call_whose_details_are_damaged_is_still_a_call(details: bytes) -> Non
 
 
 def test_the_stages_of_earlier_records_are_read_as_they_were_written() -> None:
-    *columns, stored = row_of(call(stages=(Stage("identify", 0, 12),)))
+    *columns, stored, parties = row_of(call(stages=(Stage("identify", 0, 12),)))
     earlier = stored.replace(b",[12]]", b',[["identify",0,12,""]]]')
     assert earlier != stored
-    assert line_of((*columns, earlier), whole=True).stages == (Stage("identify", 0, 12),)
+    assert line_of((*columns, earlier, parties), whole=True).stages == (Stage("identify", 0, 12),)

@@ -6,7 +6,6 @@ the decoder: what a column could not hold must fail there, where it costs one li
 stop the fold.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import DecodeError, Meta, Raw, defstruct
@@ -25,6 +24,7 @@ from portico.domains.usage.model import (
     Stage,
     Verdict,
 )
+from portico.domains.usage.parties import Row
 
 Key: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Id: TypeAlias = Annotated[str, Meta(max_length=64)]
@@ -35,10 +35,9 @@ Small: TypeAlias = Annotated[int, Meta(ge=0, lt=10_000)]
 MAX_SERVICE_NAME = 100
 MAX_CORRELATION_ID = 128
 
-# The values of COLUMNS, then of the details as one JSON array: DETAILS, charges, stages.
-Row: TypeAlias = tuple[Any, ...]
-COLUMNS = ("id", "at_us", *PARTIES, *SUMMED, "correlation_id")
-AT = {name: place for place, name in enumerate(COLUMNS)}
+# A row has the values of COLUMNS, the details as one JSON array (DETAILS, charges, stages), and last its parties.
+COLUMNS = ("id", "at_us", *SUMMED, "correlation_id")
+AT = {name: place for place, name in enumerate((*COLUMNS, "details", "parties"))}
 
 
 Charges: TypeAlias = tuple[Charge, ...]
@@ -104,10 +103,11 @@ def read_opening(raw: bytes) -> OpenLine:
     return OpenLine(gateway_id, epoch, at_us)
 
 
-def line_of(row: Sequence[Any], *, whole: bool) -> CallLine:
+def line_of(row: Row, *, whole: bool) -> CallLine:
     """The line that a row was made of; stages and charges only of a `whole` one."""
-    *columns, stored = row
-    values = dict(zip(COLUMNS, columns, strict=True)) | _details(stored)
+    *columns, stored, parties = row
+    values = dict(zip(PARTIES, parties.values, strict=True)) | dict(zip(COLUMNS, columns, strict=True))
+    values |= _details(stored)
     values["correlation_id"] = values["correlation_id"] or own_correlation(values["id"])
     values["stages"] = _stages(values["stages"]) if whole else ()
     values["charges"] = values["charges"] if whole else ()

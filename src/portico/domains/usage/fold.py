@@ -5,7 +5,7 @@ position is stored with it. Whatever dies in between, the next fold starts where
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -15,10 +15,12 @@ import structlog
 
 from portico.domains.limits import public as limits
 from portico.domains.tenancy import public as tenancy
-from portico.domains.usage import journal, store_journal
-from portico.domains.usage.entry import AT, Row
+from portico.domains.usage import journal, store_journal, store_parties
+from portico.domains.usage.entry import AT
 from portico.domains.usage.journal import Batch, Position
+from portico.domains.usage.lines import PARTIES
 from portico.domains.usage.model import CallLine, Charge, ReserveLine
+from portico.domains.usage.parties import Parties, Row, numbered
 from portico.domains.usage.reader import row_of
 from portico.domains.usage.spans import offer_calls
 from portico.domains.usage.totals import BudgetSums, Totals, TotalsKey, sum_charges, total_calls
@@ -49,7 +51,8 @@ class FoldStatus:
     files_deleted: int = 0
 
 
-_caller_and_time = itemgetter(AT["principal_id"], AT["at_us"])
+_parties_and_time = itemgetter(AT["parties"], AT["at_us"])
+_ID, _CALLER = AT["id"], PARTIES.index("principal_id")
 
 
 @dataclass(slots=True)
@@ -59,7 +62,10 @@ class KeyTouches:
     written: dict[KeyId, datetime] = field(default_factory=dict)
 
     def due(self, calls: Iterable[Row]) -> dict[KeyId, datetime]:
-        latest = dict(map(_caller_and_time, calls))
+        latest: dict[str, int] = {}
+        for parties, at_us in dict(map(_parties_and_time, calls)).items():
+            caller = parties.values[_CALLER]
+            latest[caller] = max(at_us, latest.get(caller, 0))
         seen = ((KeyId(caller), from_micros(at_us)) for caller, at_us in latest.items() if caller.startswith("key_"))
         return {
             key_id: at for key_id, at in seen if key_id not in self.written or at - self.written[key_id] >= _TOUCH_EVERY
@@ -175,7 +181,7 @@ class _Folder:
             if await store_journal.load_position(tx, _PLATFORM, gateway_id, epoch) != (expected, False):
                 return
             settled = await self._settle(tx, gateway_id, epoch, batch)
-            await store_journal.insert_calls(tx, _PLATFORM, batch.calls)
+            await _record(tx, batch.parties, batch.calls)
             if batch.hops:
                 await store_journal.insert_traces(tx, _PLATFORM, batch.hops.values())
             await store_journal.add_totals(tx, _PLATFORM, found.totals)
@@ -195,8 +201,7 @@ class _Folder:
         """Open and close reservations; a pair within the batch cancels out and touches no table."""
         await store_journal.insert_reservations(tx, _PLATFORM, gateway_id, epoch, batch.reservations.values())
         # What was reserved is settled by the charges of its call: one without charges was never reserved.
-        waited_for = batch.charges.keys() - batch.paired
-        return await store_journal.take_reservations(tx, _PLATFORM, sorted(waited_for))
+        return await store_journal.take_reservations(tx, _PLATFORM, sorted(batch.unpaired))
 
     def _count(self, gateway_id: str, epoch: str, batch: Batch) -> None:
         self.status.lines += batch.lines
@@ -225,7 +230,7 @@ class _Folder:
                 known = await store_journal.recorded_ids(tx, _PLATFORM, [line.id for line in open_lines])
                 lapsed = [lapsed_call(line) for line in open_lines if line.id not in known]
                 rows = [row_of(call) for call in lapsed]
-                await store_journal.insert_calls(tx, _PLATFORM, rows)
+                await _record(tx, [row[AT["parties"]] for row in rows], rows)
                 totals = total_calls(rows)
                 await store_journal.add_totals(tx, _PLATFORM, totals)
                 await _charge(tx, sum_charges(call.charges for call in lapsed))
@@ -279,14 +284,28 @@ def lapsed_call(line: ReserveLine) -> CallLine:
 
 async def _without_repeats(tx: Tx, batch: Batch) -> Batch:
     """The batch without calls and reservations whose id is in the tables or earlier in the batch."""
-    recorded = await store_journal.recorded_ids(tx, _PLATFORM, [row[0] for row in batch.calls])
-    calls = {row[0]: row for row in reversed(batch.calls) if row[0] not in recorded}
+    recorded = await store_journal.recorded_ids(tx, _PLATFORM, [row[_ID] for row in batch.calls])
+    calls = {row[_ID]: row for row in reversed(batch.calls) if row[_ID] not in recorded}
     charges = {call_id: charged for call_id, charged in batch.charges.items() if call_id in calls}
     held = await store_journal.reserved_ids(tx, _PLATFORM, batch.reservations)
     held |= await store_journal.recorded_ids(tx, _PLATFORM, batch.reservations)
     reservations = {call_id: line for call_id, line in batch.reservations.items() if call_id not in held}
     hops = {call_id: row for call_id, row in batch.hops.items() if call_id in calls}
-    return replace(batch, calls=[*reversed(calls.values())], charges=charges, hops=hops, reservations=reservations)
+    return replace(
+        batch,
+        calls=[*reversed(calls.values())],
+        charges=charges,
+        hops=hops,
+        unpaired=[call_id for call_id in batch.unpaired if call_id in charges],
+        reservations=reservations,
+    )
+
+
+async def _record(tx: Tx, parties: Sequence[Parties], rows: Sequence[Row]) -> None:
+    if rows:
+        await store_parties.number_parties(tx, _PLATFORM, parties)
+        await store_journal.insert_calls(tx, _PLATFORM, numbered(rows))
+        await store_parties.keep_parties(tx, _PLATFORM, {each.numbers[-1] for each in parties})
 
 
 def _tell(tx: Tx, totals: Iterable[TotalsKey]) -> None:

@@ -6,7 +6,6 @@ from portico.domains.usage.entry import (
     MAX_CORRELATION_ID,
     MAX_SERVICE_NAME,
     Charges,
-    Row,
     decode_call,
     decode_charges,
     decode_parties,
@@ -16,29 +15,34 @@ from portico.domains.usage.entry import (
 )
 from portico.domains.usage.lines import encode_line
 from portico.domains.usage.model import CallLine, JournalLine
+from portico.domains.usage.parties import Parties, Row
 
 
 class CallReader:
-    """Reads the calls of one batch; what many of them share is read once."""
+    """Reads the calls of one batch; the parties that many of them share are read once."""
 
-    __slots__ = ("_parties",)
+    __slots__ = ("_said",)
 
     def __init__(self) -> None:
-        self._parties: dict[bytes, Row] = {}
+        self._said: dict[bytes, Parties] = {}
+
+    @property
+    def parties(self) -> list[Parties]:
+        return [*self._said.values()]
 
     def read(self, raw: bytes) -> tuple[Row, Charges]:
         """raises one of entry.UNREADABLE"""
         line: tuple[Any, ...] = decode_call(raw)
         said = bytes(line[3])
-        parties = self._parties.get(said)
+        parties = self._said.get(said)
         if parties is None:
-            parties = self._parties[said] = _read_parties(said)
+            parties = self._said[said] = _read_parties(said)
         correlation_id: str = line[11]
         if len(correlation_id) > MAX_CORRELATION_ID:
             correlation_id = correlation_id[:MAX_CORRELATION_ID]
         charged = bytes(line[13])
         stored = b"".join([bytes(line[12])[:-1], b",", charged, b",", line[14], b"]"])
-        row = line[1:3] + parties + line[4:11] + (correlation_id, stored)
+        row = line[1:3] + line[4:11] + (correlation_id, stored, parties)
         return row, () if charged == b"[]" else decode_charges(charged)
 
 
@@ -54,7 +58,7 @@ def read_line(raw: bytes) -> JournalLine:
     return read_reservation(raw) if raw.startswith(b'["reserve"') else read_opening(raw)
 
 
-def _read_parties(said: bytes) -> Row:
+def _read_parties(said: bytes) -> Parties:
     parties: tuple[str, str, str, str, str, str, str] = decode_parties(said)
     org_id, scope, principal_id, principal_name, service_id, service, kind = parties
-    return org_id, scope, principal_id, principal_name, service_id, service[:MAX_SERVICE_NAME], kind
+    return Parties((org_id, scope, principal_id, principal_name, service_id, service[:MAX_SERVICE_NAME], kind))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from portico.domains.limits import public as limits
 from portico.domains.limits.public import Budget
-from portico.domains.usage import analytics, store, store_journal
+from portico.domains.usage import analytics, store, store_journal, store_parties
 from portico.domains.usage.analytics import MAX_POINTS, SECONDS_KEPT_S, Group, GroupBy, Narrowing, Series, Window
 from portico.domains.usage.record import CallFilter, CallRecord
 from portico.domains.usage.totals import HOUR, MINUTE, SECOND
@@ -130,6 +130,7 @@ async def purge_calls(scope: PlatformScope, deps: Deps) -> int:
                 if await store_journal.delete_totals(tx, scope, step_s, oldest, _PURGE_BATCH) < _PURGE_BATCH:
                     break
     async with deps.uow() as tx:
+        await store_parties.forget_parties(tx, scope)
         await store_journal.forget_positions(tx, scope, now - _KEEP_CLOSED_EPOCHS)
     return removed
 

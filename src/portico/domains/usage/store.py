@@ -5,48 +5,73 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, not_, or_, select, tuple_, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.engine import Row
 
 from portico.domains.usage.entry import COLUMNS, line_of
+from portico.domains.usage.lines import PARTIES
+from portico.domains.usage.parties import Parties
 from portico.domains.usage.record import CallFilter, CallRecord
 from portico.domains.usage.store_journal import totals_of
-from portico.domains.usage.tables import BROUGHT_CORRELATION, call_totals, call_traces, calls
+from portico.domains.usage.tables import BROUGHT_CORRELATION, call_parties, call_places, call_totals, call_traces, calls
 from portico.domains.usage.totals import Subject, Totals
 from portico.kernel.ids import ulid_of
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx, UtcTime, from_micros
 
-# As entry.line_of wants them, after the position.
+# After the position as entry.line_of wants them, and last what its parties are made of.
 _LISTED = [
     calls.c.position,
     *(type_coerce(calls.c.at, BigInteger) if name == "at_us" else calls.c[name] for name in COLUMNS),
     calls.c.details,
+    *(call_parties.c[name] for name in PARTIES),
 ]
 _MOST_NAMED = 200
 _TRACE_ID = re.compile("[0-9a-f]{32}")
 
 
 def _mine(scope: OrgScope) -> ColumnElement[bool]:
-    return and_(calls.c.org_id == scope.org_id, calls.c.scope == scope.scope)
+    return calls.c.place == _place(scope)
+
+
+def _listed() -> Select[Any]:
+    return select(*_LISTED).join_from(calls, call_parties, call_parties.c.id == calls.c.party)
+
+
+def _place(scope: OrgScope) -> ScalarSelect[int]:
+    """No number when nothing was ever called there, and no call has none."""
+    columns = call_places.c
+    mine = select(columns.id).where(columns.org_id == scope.org_id, columns.scope == scope.scope)
+    return mine.scalar_subquery()
 
 
 def _record(row: Row[Any], *, whole: bool = False) -> CallRecord:
     """Stages and charges are read with the one call that is looked at, not with lists."""
-    line = line_of(row[1:], whole=whole)
+    parties = Parties(tuple(row[-len(PARTIES) :]))
+    line = line_of((*row[1 : -len(PARTIES)], parties), whole=whole)
     return CallRecord(row.position, from_micros(line.at_us), line)
 
 
-def _passes(wanted: CallFilter) -> list[ColumnElement[bool]]:
-    columns = calls.c
-    equal = {
-        columns.service: wanted.service,
-        columns.service_kind: wanted.kind,
-        columns.principal_id: wanted.principal_id,
-        columns.verdict: wanted.verdict,
-        columns.status: wanted.status,
-    }
+def _passes(scope: OrgScope, wanted: CallFilter) -> list[ColumnElement[bool]]:
+    columns, of = calls.c, call_parties.c
+    party = {of.service: wanted.service, of.service_kind: wanted.kind, of.principal_id: wanted.principal_id}
+    equal = {columns.verdict: wanted.verdict, columns.status: wanted.status}
     found = [column == value for column, value in equal.items() if value is not None]
+    named = [column == value for column, value in party.items() if value is not None]
+    if named:
+        found.append(columns.party.in_(select(of.id).where(of.place == _place(scope), *named)))
     if wanted.since is not None:
         found.append(columns.at >= wanted.since)
     if wanted.until is not None:
@@ -84,7 +109,7 @@ async def list_calls(
 ) -> list[CallRecord]:
     """Newest first, those after the keyset position (at in µs, id)."""
     # Which rows first, from an index alone; then those few rows. SQLite would otherwise visit every row it filters.
-    chosen = select(calls.c.position, calls.c.at, calls.c.id).where(_mine(scope), *_passes(wanted))
+    chosen = select(calls.c.position, calls.c.at, calls.c.id).where(_mine(scope), *_passes(scope, wanted))
     for name, find in ((wanted.words, _positions_of), (wanted.trace_id, _positions_in)):
         if name is None:
             continue
@@ -99,27 +124,26 @@ async def list_calls(
     statement = (
         select(*_LISTED)
         .join_from(few, calls, calls.c.position == few.c.position)
+        .join(call_parties, call_parties.c.id == calls.c.party)
         .order_by(few.c.at.desc(), few.c.id.desc())
     )
     return [_record(row) for row in await tx.execute(statement)]
 
 
 async def find_call(tx: Tx, scope: OrgScope, call_id: str) -> CallRecord | None:
-    row = (await tx.execute(select(*_LISTED).where(_mine(scope), calls.c.id == call_id))).one_or_none()
+    row = (await tx.execute(_listed().where(_mine(scope), calls.c.id == call_id))).one_or_none()
     return None if row is None else _record(row, whole=True)
 
 
 async def calls_since(tx: Tx, scope: OrgScope, position: int, limit: int) -> list[CallRecord]:
     """Oldest first, those folded after `position`."""
-    statement = (
-        select(*_LISTED).where(_mine(scope), calls.c.position > position).order_by(calls.c.position).limit(limit)
-    )
+    statement = _listed().where(_mine(scope), calls.c.position > position).order_by(calls.c.position).limit(limit)
     return [_record(row) for row in await tx.execute(statement)]
 
 
 async def newest_calls(tx: Tx, scope: OrgScope, limit: int) -> list[CallRecord]:
     """Newest first by position, as the live feed counts."""
-    statement = select(*_LISTED).where(_mine(scope)).order_by(calls.c.position.desc()).limit(limit)
+    statement = _listed().where(_mine(scope)).order_by(calls.c.position.desc()).limit(limit)
     return [_record(row) for row in await tx.execute(statement)]
 
 
@@ -133,22 +157,22 @@ async def raw_sums(
     tx: Tx, scope: OrgScope, since: datetime, until: datetime, service: str | None, principal_id: str | None
 ) -> Sequence[Row[Any]]:
     """What analytics need of each call in a window known to be small."""
-    columns = calls.c
+    columns, of = calls.c, call_parties.c
     wanted = CallFilter(since=since, until=until, service=service, principal_id=principal_id)
     statement = select(
         columns.at,
-        columns.service,
-        columns.service_id,
-        columns.principal_id,
-        columns.principal_name,
+        of.service,
+        of.service_id,
+        of.principal_id,
+        of.principal_name,
         columns.verdict,
         columns.duration_us,
         columns.added_us,
         columns.tokens_in,
         columns.tokens_out,
         columns.cost_microusd,
-    ).where(_mine(scope), *_passes(wanted))
-    return (await tx.execute(statement)).all()
+    ).join_from(calls, call_parties, of.id == columns.party)
+    return (await tx.execute(statement.where(_mine(scope), *_passes(scope, wanted)))).all()
 
 
 async def read_totals(

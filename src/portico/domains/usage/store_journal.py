@@ -11,9 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from portico.domains.usage import histogram
-from portico.domains.usage.entry import COLUMNS, Row, line_of, read_reservation
+from portico.domains.usage.entry import COLUMNS, line_of, read_reservation
 from portico.domains.usage.journal import Position
 from portico.domains.usage.model import ReserveLine
+from portico.domains.usage.parties import Row
 from portico.domains.usage.tables import call_totals, call_traces, calls, journal_positions, open_reservations
 from portico.domains.usage.totals import Totals, TotalsKey
 from portico.kernel.scope import PlatformScope
@@ -21,7 +22,7 @@ from portico.platform.db import Tx, from_micros
 
 T = TypeVar("T")
 REPEATED = (IntegrityError, UniqueViolationError)
-_CALL_COLUMNS = ["at" if name == "at_us" else name for name in COLUMNS] + ["details"]
+_CALL_COLUMNS = [*("at" if name == "at_us" else name for name in COLUMNS), "details", "place", "party"]
 # Rows go to the driver as they are: what SQLAlchemy does for each would cost more than storing it.
 _INSERT_CALL = f"INSERT INTO calls ({', '.join(_CALL_COLUMNS)}) VALUES ({', '.join('?' * len(_CALL_COLUMNS))})"  # noqa: S608
 # In the order of TotalsKey; times as plain numbers.
@@ -40,7 +41,7 @@ _TRACE_ID = 32
 _FOLD_LOCK = 0x506F7274
 
 
-def _chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
+def chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
@@ -102,9 +103,7 @@ async def forget_positions(tx: Tx, scope: PlatformScope, closed_before: datetime
 
 
 async def insert_calls(tx: Tx, scope: PlatformScope, rows: Sequence[Row]) -> None:
-    """Handed to the driver as they are; raises one of REPEATED for an id that is there already."""
-    if not rows:
-        return
+    """With place and party. Handed to the driver as they are; raises one of REPEATED for an id that is there already."""
     if tx.engine == "sqlite":
         await tx.connection.exec_driver_sql(_INSERT_CALL, rows)
     else:
@@ -127,7 +126,7 @@ async def insert_traces(tx: Tx, scope: PlatformScope, rows: Iterable[Row]) -> No
         for line in lines
         if len(line.trace) >= _TRACE_ID
     ]
-    for chunk in _chunks(found):
+    for chunk in chunks(found):
         await tx.execute(insert(call_traces), chunk)
 
 
@@ -141,14 +140,14 @@ async def delete_traces(tx: Tx, scope: PlatformScope, before: datetime, limit: i
 
 async def recorded_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> set[str]:
     found: set[str] = set()
-    for chunk in _chunks(call_ids):
+    for chunk in chunks(call_ids):
         found.update((await tx.execute(select(calls.c.id).where(calls.c.id.in_(chunk)))).scalars())
     return found
 
 
 async def reserved_ids(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> set[str]:
     found: set[str] = set()
-    for chunk in _chunks(call_ids):
+    for chunk in chunks(call_ids):
         statement = select(open_reservations.c.call_id).where(open_reservations.c.call_id.in_(chunk))
         found.update((await tx.execute(statement)).scalars())
     return found
@@ -177,7 +176,7 @@ async def insert_reservations(
 async def take_reservations(tx: Tx, scope: PlatformScope, call_ids: Iterable[str]) -> list[ReserveLine]:
     """Remove and return those of these calls that are still open."""
     taken: list[ReserveLine] = []
-    for chunk in _chunks(call_ids):
+    for chunk in chunks(call_ids):
         statement = (
             delete(open_reservations).where(open_reservations.c.call_id.in_(chunk)).returning(open_reservations.c.line)
         )
@@ -198,7 +197,7 @@ async def take_open(tx: Tx, scope: PlatformScope, gateway_id: str, epoch: str, l
 
 async def add_totals(tx: Tx, scope: PlatformScope, found: dict[TotalsKey, Totals]) -> None:
     """Read, merge, write back; only the folder writes here, one at a time."""
-    for chunk in _chunks(found.items()):
+    for chunk in chunks(found.items()):
         query = select(*_TOTALS_KEY, *_TOTALS_SUMS).where(tuple_(*_TOTALS_KEY).in_([tuple(key) for key, _ in chunk]))
         stored = {row[: len(_TOTALS_KEY)]: totals_of(row) for row in await tx.execute(query)}
         rows = []

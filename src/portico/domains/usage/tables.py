@@ -1,8 +1,48 @@
 """Call records, what is still reserved, how far each journal is folded, and totals by time."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, literal_column
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+)
 
 from portico.platform.db import BigId, UtcTime, metadata
+
+# An org's scope, whose calls are listed together.
+call_places = Table(
+    "call_places",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("org_id", String(64), nullable=False),
+    Column("scope", String(64), nullable=False),
+    UniqueConstraint("org_id", "scope"),
+)
+
+# Who called what. Calls hold its number: written out with each of them, these words were most of what a list reads.
+call_parties = Table(
+    "call_parties",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("digest", String(64), nullable=False, unique=True),  # of the values of lines.PARTIES
+    Column("place", BigInteger, nullable=False),
+    Column("org_id", String(64), nullable=False),
+    Column("scope", String(64), nullable=False),
+    Column("principal_id", String(64), nullable=False),
+    Column("principal_name", Text, nullable=False),
+    Column("service_id", String(64), nullable=False),
+    Column("service", Text, nullable=False),
+    Column("service_kind", String(16), nullable=False),
+    Column("newest", BigInteger, nullable=False),  # no call of it has a higher position
+)
+Index("ix_call_parties_place", call_parties.c.place, call_parties.c.service, call_parties.c.principal_id)
 
 # Text, not String(n), wherever a client chose the content: a journal line must never be refused for its length.
 # What lists filter by, sums add up and look-ups find is a column; the rest of a line is read with a call and costs one value.
@@ -11,14 +51,9 @@ calls = Table(
     metadata,
     Column("position", BigId, primary_key=True, autoincrement=True),
     Column("id", String(64), nullable=False, unique=True),
-    Column("org_id", String(64), nullable=False),
-    Column("scope", String(64), nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("party", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Column("principal_id", String(64), nullable=False),
-    Column("principal_name", Text, nullable=False),
-    Column("service_id", String(64), nullable=False),
-    Column("service", Text, nullable=False),
-    Column("service_kind", String(16), nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("status", Integer, nullable=False),
     Column("duration_us", BigInteger, nullable=False),
@@ -33,24 +68,20 @@ calls = Table(
 # Covers every column that a list filters by, so that a filter few rows pass is answered by reading the index alone.
 Index(
     "ix_calls_newest",
-    calls.c.org_id,
-    calls.c.scope,
+    calls.c.place,
     calls.c.at,
     calls.c.id,
     calls.c.verdict,
     calls.c.status,
-    calls.c.service_kind,
     calls.c.cost_microusd,
-    calls.c.service,
-    calls.c.principal_id,
+    calls.c.party,
 )
-Index("ix_calls_feed", calls.c.org_id, calls.c.scope, calls.c.position)
+Index("ix_calls_feed", calls.c.place, calls.c.position)
 # Those that a client brought. Written out, not bound: a query that says the same finds that the index answers it.
 BROUGHT_CORRELATION = calls.c.correlation_id != literal_column("''")
 Index(
     "ix_calls_correlation",
-    calls.c.org_id,
-    calls.c.scope,
+    calls.c.place,
     calls.c.correlation_id,
     sqlite_where=BROUGHT_CORRELATION,
     postgresql_where=BROUGHT_CORRELATION,

@@ -6,12 +6,12 @@ Each call is added to its second (the org's scope as a whole), minute and hour (
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Literal, NamedTuple, TypeAlias
 
 from portico.domains.usage import histogram
-from portico.domains.usage.entry import AT, Charges, Row
+from portico.domains.usage.entry import AT, Charges
 from portico.domains.usage.histogram import Buckets, bucket_of
+from portico.domains.usage.parties import Parties, Row
 
 Subject = Literal["all", "service", "principal", "pair"]
 SECOND, MINUTE, HOUR = 1, 60, 3600
@@ -62,21 +62,20 @@ class Totals:
         histogram.merge(self.added, other.added)
 
 
-# What calls are grouped by before anything is added up: their shared values without the kind, and their second.
-_leaf = itemgetter(AT["org_id"], AT["scope"], AT["service"], AT["principal_id"])
-_at_us = AT["at_us"]
+_parties, _at_us = AT["parties"], AT["at_us"]
 _SUMS = slice(AT["verdict"], AT["cost_microusd"] + 1)
 
 
 def total_calls(calls: Iterable[Row]) -> dict[TotalsKey, Totals]:
     """Every total that these calls add to. Summed by second first, so that the nine levels cost per group, not per call."""
-    leaves: dict[tuple[int, tuple[str, ...]], list[Row]] = {}
+    leaves: dict[tuple[int, Parties], list[Row]] = {}
     for row in calls:
-        leaf = row[_at_us] // 1_000_000, _leaf(row)
-        leaves.setdefault(leaf, []).append(row)
+        leaves.setdefault((row[_at_us] // 1_000_000, row[_parties]), []).append(row)
     found: dict[TotalsKey, Totals] = {}
-    for (second, (org_id, scope, service, principal_id)), rows in leaves.items():
+    for (second, parties), rows in leaves.items():
+        org_id, scope, principal_id, principal_name, service_id, service, _ = parties.values
         totals = _sum_rows(rows)
+        totals.service_id, totals.principal_name = service_id, principal_name
         for step_s, subject in LEVELS:
             key = TotalsKey(
                 org_id,
@@ -99,8 +98,6 @@ def _sum_rows(rows: Sequence[Row]) -> Totals:
     if refused:
         took = tuple(us for us, verdict in zip(took, verdicts, strict=True) if verdict != "refused")
     return Totals(
-        service_id=rows[0][AT["service_id"]],
-        principal_name=rows[0][AT["principal_name"]],
         calls=len(rows),
         failed=verdicts.count("failed"),
         refused=refused,

@@ -341,7 +341,6 @@ def refusal_body(refusal: Refusal, binding: Binding, version: Version, rpc_id: A
     """A refusal of ours. A2A's own errors have A2A's own numbers; any other has that of its E-code, and the envelope as data."""
     if isinstance(refusal, a2a.A2aRefusal):
         code = refusal.rpc_code
-        code = a2a.INTERNAL if version == "0.3" and code in _ONLY_NEWER else code
         return error_body(binding, version, rpc_id, code, refusal.message, _data_for(version, code, None))
     row, told = refusal.row, read_json(envelope)
     data: Any = told

@@ -22,9 +22,14 @@ export interface TabProps {
 const amount = (budget: Budget, value: number) =>
   budget.measure === "money" ? roundMoney(value) : `${count(value)} ${budget.measure}`;
 
+// As the log has it: budget.critical is told from here on.
+const criticalPercent = 95;
+
 function stateOf(budget: Budget) {
   if (!budget.enabled) return <Pill>off</Pill>;
   if (budget.left <= 0) return <Pill tone="bad">exhausted</Pill>;
+  if (budget.used_percent >= Math.max(criticalPercent, budget.warn_at_percent))
+    return <Pill tone="bad">{percent(budget.used_percent)} used</Pill>;
   if (budget.used_percent >= budget.warn_at_percent)
     return <Pill tone="warn">{percent(budget.used_percent)} used</Pill>;
   return <Pill tone="ok">{percent(budget.used_percent)} used</Pill>;

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from portico.domains.tools import refresh, service
+from portico.domains.tools.local_routes import router as local_servers
 from portico.domains.tools.model import ToolState
 from portico.domains.tools.policy_routes import router as policies
 from portico.domains.tools.wire import (
@@ -29,7 +30,8 @@ from portico.platform.web import DepsDep, Listing, PageDep, listing, needs, whol
 
 servers = APIRouter(tags=["tools"])
 tools = APIRouter(tags=["tools"])
-routers = (servers, tools, policies)
+# Local servers first: /tools/servers is not a tool of that name.
+routers = (servers, local_servers, tools, policies)
 
 ServerName = Annotated[str, Path(min_length=1, max_length=63)]
 Word = Annotated[str | None, Query(min_length=1, max_length=63)]

@@ -349,14 +349,17 @@ async def test_the_record_says_which_definition_was_called_with_what(build: Buil
     [line] = await house.calls_ended()
     [guard] = [stage for stage in line.stages if stage.name == "guard"]
     digest = hashlib.sha256(b'{"path":"a"}').hexdigest()
-    assert json.loads(guard.note) == {"pin": pin(READ).pin, "arguments": digest, "key": "k-1"}
+    assert guard.note == f"definition {pin(READ).pin}, arguments {digest}, idempotency key k-1"
     assert [stage.name for stage in line.stages][:4] == ["identify", "admit", "guard", "route"]
 
 
 async def test_numbers_for_prometheus(build: Builder) -> None:
-    house, _ = await behind(build, listing(READ, DROP), tools=(entry(READ),))
+    tools, policies = (entry(READ), entry({"name": "new"}, "quarantined")), (policy("deny", "false"),)
+    house, _ = await behind(build, listing(READ, DROP), tools=tools, policies=policies)
     await ask(house, "tools/list")
     await call(house, "drop_table")
     counters = house.gate.status().counters
+    assert counters["mcp_tools_waiting"] == 1
+    assert counters['mcp_policy_decisions_total{effect="allow"}'] == 1
     assert counters['mcp_tool_calls_judged_total{outcome="unknown"}'] == 1
     assert counters["mcp_tools_left_out_total"] == 1

@@ -20,9 +20,11 @@ from portico.cli import (
     models,
     notices,
     people,
+    policies,
     record,
     services,
     setup,
+    tools,
     up,
     vault,
     watch,
@@ -115,6 +117,8 @@ for name, nouns in (
     ("limits", allowances.limits),
     ("secrets", vault.secrets),
     ("webhooks", webhooks.webhooks),
+    ("tools", tools.tools),
+    ("policies", policies.policies),
 ):
     app.add_typer(nouns, name=name, rich_help_panel=USING)
 

@@ -21,7 +21,7 @@ from portico.domains.tools.decide import Decision, Facts, Rule, is_hidden
 from portico.domains.tools.judge import Judgement, Wish, facts_of_tool, judge
 from portico.domains.tools.model import ToolEntry
 from portico.domains.tools.pins import Pinned
-from portico.domains.usage.lines import stages_ending
+from portico.domains.usage.lines import GuardNote, guard_note, stages_ending
 from portico.domains.usage.model import Stage
 from portico.gateway.dialects import mcp
 from portico.kernel.errors import FieldError, Refusal
@@ -86,8 +86,8 @@ class Guarded:
         self.cache_ttl_s = 0
 
     def stages(self, ends: list[int]) -> list[Stage]:
-        """With the guard as a stage of its own, out of what came before the route; its note is JSON."""
-        note = orjson.dumps({"pin": self.pin, "arguments": self.digest, "key": self.idempotency_key}).decode()
+        """With the guard as a stage of its own, out of what came before the route."""
+        note = guard_note(GuardNote(self.pin, self.digest, self.idempotency_key))
         stages: list[Stage] = []
         for stage in stages_ending(tuple(ends)):
             if stage.name == "route":
@@ -120,6 +120,8 @@ class ToolBook:
         self.reports: deque[ToolsSeen] = deque(maxlen=MOST_REPORTS)
         self.on_report = _nobody
         self.outcomes: dict[str, int] = {}
+        self.decisions: dict[str, int] = {}
+        self.waiting = 0
         self.left_out = self.cached = 0
 
     def adopt(self, snapshot: Snapshot) -> None:
@@ -133,6 +135,12 @@ class ToolBook:
             org_id: tuple(rule for rule in each if rule.entry.effect == "hide") for org_id, each in rules.items()
         }
         self._index.clear()
+        self.waiting = sum(
+            tool.state in {"quarantined", "changed"}
+            for service in snapshot.services
+            if service.tools is not None
+            for tool in service.tools.tools
+        )
         services = {service.id for service in snapshot.services}
         for place in [each for each in self._moved if each[0] not in services]:
             del self._moved[place]
@@ -144,6 +152,9 @@ class ToolBook:
         samples: dict[str, float] = {
             f'mcp_tool_calls_judged_total{{outcome="{outcome}"}}': count for outcome, count in self.outcomes.items()
         }
+        for effect, count in self.decisions.items():
+            samples[f'mcp_policy_decisions_total{{effect="{effect}"}}'] = count
+        samples["mcp_tools_waiting"] = self.waiting
         samples["mcp_tools_left_out_total"] = self.left_out
         samples["mcp_tool_results_cached_total"] = self.cached
         return samples
@@ -171,6 +182,8 @@ class ToolBook:
         )
         judgement = self._judged(rules, wish)
         self.outcomes[judgement.verdict] = self.outcomes.get(judgement.verdict, 0) + 1
+        if judgement.decision.asked:
+            self.decisions[judgement.decision.effect] = self.decisions.get(judgement.decision.effect, 0) + 1
         _refuse_unless_allowed(judgement, call.name, entry.name)
         pin = "" if tool is None or tool.pin is None else tool.pin
         took_us = (time.perf_counter_ns() - began_ns) // 1000

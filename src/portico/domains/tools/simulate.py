@@ -47,7 +47,7 @@ async def simulate(scope: OrgScope, question: Question, deps: Deps) -> Judgement
     if size > MOST_ARGUMENT_BYTES:
         raise InvalidInput("arguments", f"must have {MOST_ARGUMENT_BYTES:,} bytes at most")
     async with deps.read() as tx:
-        principal = await _principal(tx, scope, question.principal)
+        principal, granted = await _principal(tx, scope, question.principal)
         tags, server, entry = await _tool(tx, scope, question)
         always = await store.quarantines_always(tx, scope)
         rules = _rules(await policy_store.all_policies(tx, scope), scope, question)
@@ -58,28 +58,31 @@ async def simulate(scope: OrgScope, question: Question, deps: Deps) -> Judgement
         {"era": question.era, "address": question.address},
     )
     is_open = server.listed_at is None and server.first_seen == "trust" and not always
-    if "services.call" not in principal["permissions"]:
-        reason = "The principal has not the permission services.call (a grant on the server would do as well)."
+    if "services.call" not in principal["permissions"] and server.service_id not in granted:
+        reason = "The principal has neither the permission services.call nor a grant of it on this server."
         return Judgement("deny", reason, Decision("deny", reason))
     wish = Wish(facts, entry, is_open, question.arguments, size)
     return judge(rules, wish, lambda tool: Checker(tool.schema))
 
 
-async def _principal(tx: Tx, scope: OrgScope, principal_id: str) -> dict[str, Any]:
-    """As the gateway knows keys and people of this org."""
+async def _principal(tx: Tx, scope: OrgScope, principal_id: str) -> tuple[dict[str, Any], frozenset[str]]:
+    """As the gateway knows keys and people of this org, and the services they were granted calls of."""
     entries = await tenancy.snapshot_entries(tx, tenancy.platform_scope())
+    granted = frozenset(
+        each.service_id
+        for each in entries.grants
+        if (each.org_id, each.principal_id, each.permission) == (scope.org_id, principal_id, "services.call")
+    )
     for key in entries.keys:
         if (key.org_id, key.id) == (scope.org_id, principal_id):
-            return principal_facts(key.id, key.name, "key", key.scope, key.permissions)
+            return _facts(key.id, key.name, "key", key.scope, key.permissions), granted
     for member in entries.members:
         if (member.org_id, member.person_id) == (scope.org_id, principal_id):
-            return principal_facts(member.person_id, member.name, "person", scope.scope, member.permissions)
+            return _facts(member.person_id, member.name, "person", scope.scope, member.permissions), granted
     raise NotFound("principal", principal_id)
 
 
-def principal_facts(
-    principal_id: str, name: str, kind: str, scope: str, permissions: tuple[str, ...]
-) -> dict[str, Any]:
+def _facts(principal_id: str, name: str, kind: str, scope: str, permissions: tuple[str, ...]) -> dict[str, Any]:
     return {"id": principal_id, "name": name, "kind": kind, "scope": scope, "permissions": sorted(permissions)}
 
 

@@ -4,8 +4,9 @@ Arrays, because a gateway writes two lines for every call and the folder reads b
 matching them most of the reading. The gateway puts its values in these orders by itself; a test holds both against this.
 """
 
+import re
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.json import Encoder
 
@@ -44,6 +45,30 @@ DETAILS: Final = (
 ROUTE: Final = ("principal_kind", "dialect", "method", "path", "model")
 
 encode = Encoder().encode
+
+
+_GUARD = re.compile(r"definition (\S+), arguments (\S+)(?:, idempotency key (\S+))?")
+
+
+class GuardNote(NamedTuple):
+    """What the guard's stage of a tool call says; empty where it says nothing."""
+
+    pin: str = ""
+    arguments: str = ""
+    key: str = ""
+
+
+def guard_note(said: GuardNote) -> str:
+    """For people and for `read_guard_note`; no part holds spaces."""
+    note = f"definition {said.pin or 'unpinned'}, arguments {said.arguments}"
+    return f"{note}, idempotency key {said.key}" if said.key else note
+
+
+def read_guard_note(note: str) -> GuardNote:
+    found = _GUARD.fullmatch(note)
+    if found is None:
+        return GuardNote()
+    return GuardNote("" if found[1] == "unpinned" else found[1], found[2], found[3] or "")
 
 
 def encode_line(line: JournalLine) -> bytes:

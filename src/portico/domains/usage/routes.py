@@ -5,6 +5,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from portico.domains.hub.model import Gateways
 from portico.domains.usage import matrix, overview, service
 from portico.domains.usage.analytics import GroupBy, Narrowing
+from portico.domains.usage.invocation_wire import InvocationWire, invocation_wire
+from portico.domains.usage.invocations import InvocationFilter, list_invocations
 from portico.domains.usage.matrix_wire import ModelConnectionWire, ModelMatrixWire, connection_wire, matrix_wire
 from portico.domains.usage.model import Verdict
 from portico.domains.usage.record import CallFilter
@@ -54,6 +56,23 @@ async def list_calls(
 ) -> Listing[CallWire]:
     """Newest first. `q` is a call id, a correlation id or a trace id; a trace lists its newest 200 calls."""
     return listing(await service.list_calls(scope, wanted, page, deps), call_wire)
+
+
+@router.get("/tools/invocations", tags=["tools"])
+async def list_tool_invocations(
+    deps: DepsDep,
+    page: PageDep,
+    server: Name = None,
+    tool: Name = None,
+    principal_id: Name = None,
+    outcome: Verdict | None = None,
+    since: From = None,
+    until: To = None,
+    scope: OrgScope = needs("calls.read"),
+) -> Listing[InvocationWire]:
+    """Calls of tools, the newest first; each is a call with this id. A page with a next cursor may hold few or none."""
+    calls = CallFilter(since, until, server, "tools", principal_id, outcome)
+    return listing(await list_invocations(scope, InvocationFilter(calls, tool), page, deps), invocation_wire)
 
 
 # Before /calls/{call_id}, which would take their names for ids.

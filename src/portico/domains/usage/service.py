@@ -24,7 +24,7 @@ _KEEP_CLOSED_EPOCHS = timedelta(days=30)
 
 async def list_calls(scope: OrgScope, wanted: CallFilter, ask: PageAsk, deps: Deps) -> Page[CallRecord]:
     """The newest first."""
-    after = None if ask.cursor is None else _keyset(ask.cursor.after)
+    after = None if ask.cursor is None else keyset(ask.cursor.after)
     async with deps.read() as tx:
         rows = await store.list_calls(tx, scope, wanted, after, ask.page_size + 1)
     return make_page(rows, ask, lambda record: (record.line.at_us, record.line.id), None)
@@ -135,7 +135,7 @@ async def purge_calls(scope: PlatformScope, deps: Deps) -> int:
     return removed
 
 
-def _keyset(after: SortValues) -> tuple[int, str]:
+def keyset(after: SortValues) -> tuple[int, str]:
     match after:
         case (int(at_us), str(call_id)):
             return at_us, call_id

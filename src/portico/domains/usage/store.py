@@ -105,7 +105,7 @@ async def _positions_in(tx: Tx, scope: OrgScope, trace_id: str) -> list[int]:
 
 
 async def list_calls(
-    tx: Tx, scope: OrgScope, wanted: CallFilter, after: tuple[int, str] | None, limit: int
+    tx: Tx, scope: OrgScope, wanted: CallFilter, after: tuple[int, str] | None, limit: int, *, whole: bool = False
 ) -> list[CallRecord]:
     """Newest first, those after the keyset position (at in µs, id)."""
     # Which rows first, from an index alone; then those few rows. SQLite would otherwise visit every row it filters.
@@ -127,7 +127,7 @@ async def list_calls(
         .join(call_parties, call_parties.c.id == calls.c.party)
         .order_by(few.c.at.desc(), few.c.id.desc())
     )
-    return [_record(row) for row in await tx.execute(statement)]
+    return [_record(row, whole=whole) for row in await tx.execute(statement)]
 
 
 async def find_call(tx: Tx, scope: OrgScope, call_id: str) -> CallRecord | None:

@@ -6,7 +6,7 @@ from pydantic import WithJsonSchema
 
 from portico.domains.limits import public as limits
 from portico.domains.usage.analytics import Group, Series, Sums
-from portico.domains.usage.model import Verdict
+from portico.domains.usage.model import CallLine, Verdict
 from portico.domains.usage.notes import asked_model, notes_of
 from portico.domains.usage.overview import AttentionKind, HealthStatus, LiveStats, Overview
 from portico.domains.usage.record import CallRecord
@@ -211,6 +211,10 @@ def _call_values(record: CallRecord) -> dict[str, object]:
         ),
         "reason": _reason(line.reason, line.message),
     }
+
+
+def reason_wire(line: CallLine) -> ReasonWire | None:
+    return _reason(line.reason, line.message)
 
 
 def _reason(name: str | None, message: str | None) -> ReasonWire | None:

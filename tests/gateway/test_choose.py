@@ -362,6 +362,18 @@ async def test_the_cache_keeps_what_was_answered_under_the_model_that_answered(b
     assert len(second.requests) == 2
 
 
+async def test_a_repetition_is_answered_as_before_whatever_would_be_chosen_now(build: Builder) -> None:
+    house, big, small = await two_models(build, BUSY, route=auto(rule("big", "small")))
+    body, once = ask_body(model="auto"), "Idempotency-Key: 6f1c0a1e-8f0a-4b52-9a53-0f6b8f1f5a10\r\n"
+    first = await house.ask("POST", "/v1/chat/completions", body, headers=once)
+    assert (first.status, first.headers["x-portico-model"]) == (200, "small")
+    again = await house.ask("POST", "/v1/chat/completions", body, headers=once)
+    assert (again.headers["x-portico-replayed"], again.body) == ("hit", first.body)
+    # This time big would have been asked first; that it answered would be a lie.
+    assert "x-portico-model" not in again.headers
+    assert (len(big.requests), len(small.requests)) == (1, 1)
+
+
 async def test_a_plain_call_says_nothing_of_models(build: Builder) -> None:
     house, big, _ = await two_models(build, route=auto(rule("small")))
     got = await chat(house, model="big")

@@ -231,7 +231,8 @@ class GovernedCall:
         self._finish()
         settle_cached(self._gate, admitted, kept.status, len(kept.body), self._marks)
         headers = [*kept.headers, (mark, b"hit"), *self._our_headers()]
-        if self.raw.choice is not None:
+        # A repetition is not chosen for anew: whichever model answered it then, this choice may be another.
+        if self.raw.choice is not None and self._cache_key is not None:
             headers += self.raw.choice.headers
         self.exchange.answer(kept.status, headers, kept.body)
 

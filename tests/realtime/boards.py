@@ -93,7 +93,8 @@ class _Source:
             raise InvalidInput("patch", "a board knows only replace")
         changes = {str(operation["path"])[1:]: operation["value"] for operation in ask.patch}
         self.boards.write(self.name, writer, ask.tab, **changes)
-        return Applied(board.version, checksum(board.state))
+        made = Since(board.steps[-1:], lambda other: other.actor.id not in board.hidden_from)
+        return Applied(board.version, checksum(board.state), made)
 
     async def _seen(self, reader: OrgScope) -> Board:
         if not await self.boards.sees(self.boards.deps, reader, self.name):

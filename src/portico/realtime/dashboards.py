@@ -1,5 +1,6 @@
 """A dashboard's state as a room serves it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portico.domains.dashboards import public as dashboards
@@ -21,16 +22,20 @@ class DashboardState:
 
     async def since(self, reader: OrgScope, version: int) -> Since:
         found, changes = await dashboards.follow_state(reader, self.dashboard_id, version, self.deps)
-        steps = None if changes is None else [Step(each.version, each.patch, each.tab, each.actor) for each in changes]
-        return Since(steps, None if found.shared == "org" else found.owned_by)
+        return _since(found, changes)
 
     async def apply(self, writer: OrgScope, ask: Patch) -> Applied | Whole:
         outcome = await dashboards.apply_patch(
             writer, self.dashboard_id, tab=ask.tab, version=ask.version, patch=ask.patch, deps=self.deps
         )
         if isinstance(outcome, dashboards.Applied):
-            return Applied(outcome.version, outcome.checksum)
+            return Applied(outcome.version, outcome.checksum, _since(outcome.dashboard, [outcome.change]))
         return Whole(outcome.version, outcome.state, outcome.checksum)
+
+
+def _since(found: dashboards.Dashboard, changes: Sequence[dashboards.Change] | None) -> Since:
+    steps = None if changes is None else [Step(each.version, each.patch, each.tab, each.actor) for each in changes]
+    return Since(steps, None if found.shared == "org" else found.owned_by)
 
 
 async def sees_dashboard(deps: Deps, scope: OrgScope, dashboard_id: str) -> bool:

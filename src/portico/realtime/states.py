@@ -41,8 +41,11 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
+    """`made` is this one change, as those who stand just before it are to hear of it."""
+
     version: int
     checksum: str
+    made: Since
 
 
 class StateSource(Protocol):
@@ -89,15 +92,21 @@ class StatePump(Pump):
 
     async def _advance_for(self, reader: OrgScope) -> None:
         found = await self._source.since(reader, self._version or 0)
+        self._turn_out_strangers(found)
+        if self._version is None or found.steps is None:
+            self._version, whole = await self._load(reader)
+            self.fan_out(whole)
+        else:
+            self._tell(found.steps)
+
+    def _turn_out_strangers(self, found: Since) -> None:
         may_see = found.may_see
         if may_see is not None:
             for seat in [seat for seat in self.seats if not may_see(seat.identity.scope)]:
                 seat.turn_out(self.topic, "forbidden")
-        if self._version is None or found.steps is None:
-            self._version, whole = await self._load(reader)
-            self.fan_out(whole)
-            return
-        for step in found.steps:
+
+    def _tell(self, steps: Sequence[Step]) -> None:
+        for step in steps:
             self._version = step.version
             packet = _patch(self.topic, step)
             for seat in tuple(self.seats):
@@ -129,20 +138,26 @@ class StatePump(Pump):
 
     async def change(self, seat: Seat, ask: Patch) -> None:
         async with self._lock:
-            await self._apply(seat, ask)
+            made = await self._apply(seat, ask)
             # At once: the nudge of this very change then finds nothing left to do.
-            await self.advance()
+            if made is not None and self._version == ask.version:
+                self._turn_out_strangers(made)
+                self._tell(made.steps or ())
+            else:
+                await self.advance()
 
-    async def _apply(self, seat: Seat, ask: Patch) -> None:
+    async def _apply(self, seat: Seat, ask: Patch) -> Since | None:
+        """None when nothing was changed."""
         try:
             outcome = await self._source.apply(seat.identity.scope, ask)
         except Refusal as refusal:
             seat.say(_refused(refusal, self.topic, ask.ref))
-            return
+            return None
         if isinstance(outcome, Applied):
             seat.say(frames.patched(self.topic, ask.ref, outcome.version, outcome.checksum))
-        else:
-            seat.send(self.topic, _conflict(self.topic, ask.ref, outcome))
+            return outcome.made
+        seat.send(self.topic, _conflict(self.topic, ask.ref, outcome))
+        return None
 
     async def _load(self, reader: OrgScope) -> tuple[int, Packet]:
         """The state as one frame, made once for all who get the same."""

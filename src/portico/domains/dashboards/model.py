@@ -1,7 +1,7 @@
 """Dashboards, their states, changes and proposals as plain facts, and who may do what with them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -99,8 +99,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
+    """`change` is what was stored, and `dashboard` as it stands with it: who serves readers need not look for either."""
+
     version: int
     checksum: str
+    change: Change = field(repr=False)
+    dashboard: Dashboard = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from portico.domains.dashboards.model import (
 )
 from portico.domains.dashboards.patching import Operation, apply, parse_patch
 from portico.domains.dashboards.schemas import CURRENT, bring_down, bring_up
+from portico.domains.events import public as events
 from portico.kernel.errors import InvalidInput, NotFound
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
@@ -84,8 +85,7 @@ async def apply_patch(
     if tab is not None and TAB.fullmatch(tab) is None:
         raise InvalidInput("tab", "must be a UUID")
     async with deps.uow() as tx:
-        dashboard = await service.held(tx, scope, dashboard_id)
-        state = await current(tx, scope, dashboard.id)
+        dashboard, state = await held(tx, scope, dashboard_id)
         if version != state.version:
             return Conflict(state.version, state.state, state.checksum)
         await keep_pace(tx, scope)
@@ -95,8 +95,7 @@ async def apply_patch(
 async def reset_state(scope: OrgScope, dashboard_id: str, deps: Deps) -> State:
     """Take every widget away, as an ordinary change that others see and that keeps the layout."""
     async with deps.uow() as tx:
-        dashboard = await service.held(tx, scope, dashboard_id)
-        state = await current(tx, scope, dashboard.id)
+        dashboard, state = await held(tx, scope, dashboard_id)
         patch = emptying(state.state)
         if not patch:
             return state
@@ -110,6 +109,20 @@ async def current(tx: Tx, scope: OrgScope, dashboard_id: str) -> State:
     stored = await store.load_state(tx, scope, dashboard_id)
     if stored is None:
         raise NotFound("dashboard", dashboard_id)
+    return _brought_up(stored)
+
+
+async def held(tx: Tx, scope: OrgScope, dashboard_id: str) -> tuple[Dashboard, State]:
+    """For a change of the state: both at once, locked in the order that everyone keeps."""
+    service.must_manage(scope)
+    await events.hold_log(tx, scope)
+    found = await store.lock_whole(tx, scope, dashboard_id)
+    if found is None:
+        raise NotFound("dashboard", dashboard_id[:64])
+    return found[0], _brought_up(found[1])
+
+
+def _brought_up(stored: StoredState) -> State:
     document: dict[str, Any] = orjson.loads(stored.text)
     if stored.schema == CURRENT:
         return State(stored.version, document, stored.checksum)
@@ -145,7 +158,9 @@ async def write_change(
     change = Change(stored.version, [each.as_json() for each in operations], tab, scope.actor, now)
     await store.write_state(tx, scope, changed, stored)
     await store.insert_change(tx, scope, dashboard.id, change)
-    await store.forget_changes(tx, scope, dashboard.id, stored.version - MAX_CHANGES_KEPT)
+    if stored.version > MAX_CHANGES_KEPT:
+        await store.forget_changes(tx, scope, dashboard.id, stored.version - MAX_CHANGES_KEPT)
     more = {"changed": ["state"], "version": stored.version}
     await record.leave_trail(tx, scope, record.UPDATED, changed, more, audited=audited)
-    return Applied(stored.version, stored.checksum), State(stored.version, document, stored.checksum)
+    applied = Applied(stored.version, stored.checksum, change, changed)
+    return applied, State(stored.version, document, stored.checksum)

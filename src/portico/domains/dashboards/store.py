@@ -29,6 +29,7 @@ _SEEN_ONE = and_(
 )
 _ONE = select(*_FACTS).where(_SEEN_ONE)
 _ONE_LOCKED = _ONE.with_for_update()
+_WHOLE_LOCKED = select(dashboards).where(_SEEN_ONE).with_for_update()
 _STATE = select(dashboards.c.version, dashboards.c.schema, dashboards.c.state, dashboards.c.checksum).where(_SEEN_ONE)
 _AFTER = (
     select(changes)
@@ -75,6 +76,12 @@ async def load_dashboard(tx: Tx, scope: OrgScope, dashboard_id: str, *, lock: bo
     """None also for what the actor may not see; `lock` lets whoever changes it wait for the one before (PostgreSQL)."""
     row = (await tx.execute(_ONE_LOCKED if lock else _ONE, _seen_by(scope, dashboard_id))).one_or_none()
     return None if row is None else _dashboard(row)
+
+
+async def lock_whole(tx: Tx, scope: OrgScope, dashboard_id: str) -> tuple[Dashboard, StoredState] | None:
+    """The dashboard with its state, for a change of both."""
+    row = (await tx.execute(_WHOLE_LOCKED, _seen_by(scope, dashboard_id))).one_or_none()
+    return None if row is None else (_dashboard(row), StoredState(row.version, row.schema, row.state, row.checksum))
 
 
 async def load_state(tx: Tx, scope: OrgScope, dashboard_id: str) -> StoredState | None:

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from portico import __version__
 from portico.cli import (
     accounts,
+    agents,
     allowances,
     cache,
     calling,
@@ -113,6 +114,7 @@ for name, nouns in (
     ("services", services.services),
     ("call", calling.call),
     ("models", models.models),
+    ("agents", agents.agents),
     ("budgets", allowances.budgets),
     ("limits", allowances.limits),
     ("secrets", vault.secrets),

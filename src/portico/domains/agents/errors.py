@@ -5,8 +5,7 @@ class AgentNotFound(NotFound):
     code = "AGENT_NOT_REGISTERED"
 
     def __init__(self, name: str) -> None:
-        super().__init__("agent", name)
-        self.message = f"Agent not registered: there is no agent {name!r} here."
+        Refusal.__init__(self, f"Agent not registered: there is no agent {name!r} here.")
 
 
 class CardUnread(Refusal):

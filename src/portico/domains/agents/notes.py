@@ -93,17 +93,16 @@ def _read(path: Path, start: int, live: bool) -> _Read:
 
 
 def _newest(tasks: list[AgentTask]) -> list[AgentTask]:
-    """Of each task the first moment and the last state."""
-    found: dict[tuple[str, str], AgentTask] = {}
+    """Of each task, and of each who claims it, the first moment and the last state."""
+    found: dict[tuple[str, str, str], AgentTask] = {}
     for task in tasks:
-        key = (task.service_id, task.task_id)
+        key = (task.service_id, task.task_id, task.principal_id)
         before = found.get(key)
-        found[key] = task if before is None else _joined(before, task)
+        if before is None:
+            found[key] = task
+        elif task.updated_at >= before.updated_at:
+            found[key] = replace(before, state=task.state, snapshot=task.snapshot, updated_at=task.updated_at)
     return list(found.values())
-
-
-def _joined(before: AgentTask, after: AgentTask) -> AgentTask:
-    return replace(before, state=after.state, snapshot=after.snapshot, updated_at=after.updated_at)
 
 
 def _task(line: bytes, path: Path) -> AgentTask | None:

@@ -26,6 +26,8 @@ from portico.platform.settings import Settings
 EVERY_S = 30
 TIMEOUT_S = 5.0
 AT_ONCE = 20
+# Agents answer with more work behind it than a health check of a plain service has.
+AGENTS_AT_ONCE = 5
 # A driver that wakes a little early must not skip an endpoint for a whole round.
 _SLACK_S = 2
 _BATCH = 200
@@ -90,7 +92,12 @@ async def _check_batch(deps: Deps, outbound: Outbound) -> HealthStatus:
         owners = await store.services_by_id(tx, platform, sorted({each.service_id for each in due}))
     owner_of = {owner.id: owner for owner in owners}
     known = [(each, owner_of[each.service_id]) for each in due if each.service_id in owner_of]
-    probes = await _probe_all([(each, owner.health_path) for each, owner in known], outbound)
+    probes = [
+        *await _probe_all([(each, own.health_path) for each, own in known if own.kind != "agent"], outbound),
+        *await _probe_all(
+            [(each, own.health_path) for each, own in known if own.kind == "agent"], outbound, AGENTS_AT_ONCE
+        ),
+    ]
     by_org: defaultdict[OrgId, list[Probe]] = defaultdict(list)
     for probe in probes:
         by_org[owner_of[probe.endpoint.service_id].org_id].append(probe)
@@ -119,8 +126,10 @@ async def check_service(scope: OrgScope, name: str, deps: Deps, outbound: Outbou
     return found
 
 
-async def _probe_all(due: Sequence[tuple[Endpoint, str | None]], outbound: Outbound) -> list[Probe]:
-    room = asyncio.Semaphore(AT_ONCE)
+async def _probe_all(
+    due: Sequence[tuple[Endpoint, str | None]], outbound: Outbound, at_once: int = AT_ONCE
+) -> list[Probe]:
+    room = asyncio.Semaphore(at_once)
 
     async def probe(endpoint: Endpoint, path: str | None) -> Probe:
         async with room:

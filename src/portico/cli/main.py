@@ -18,6 +18,7 @@ from portico.cli import (
     events,
     installation,
     keys,
+    mcp,
     models,
     notices,
     people,
@@ -121,6 +122,7 @@ for name, nouns in (
     ("webhooks", webhooks.webhooks),
     ("tools", tools.tools),
     ("policies", policies.policies),
+    ("mcp", mcp.mcp),
 ):
     app.add_typer(nouns, name=name, rich_help_panel=USING)
 

@@ -32,6 +32,7 @@ MODULES = (
     "portico.gateway.breaker",
     "portico.gateway.cache",
     "portico.gateway.call",
+    "portico.gateway.catalog",
     "portico.gateway.dialects.http",
     "portico.gateway.dialects.openai",
     "portico.gateway.door",

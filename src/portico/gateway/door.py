@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from portico.gateway.agents import AgentCall
 from portico.gateway.call import DialectName, RawCall
+from portico.gateway.catalog import CATALOG, CatalogCall
 from portico.gateway.dialects import a2a, http, mcp, openai
 from portico.gateway.gate import Gate
 from portico.gateway.inside import SOCKETS_PATH, InsideCall, SocketCall
@@ -87,6 +88,8 @@ class GatewayDoor:
     def _handler(self, connection: Connection, head: Head) -> Handler:
         path = head.path
         address = self._client_address(connection, head)
+        if path == CATALOG:
+            return CatalogCall(self.gate, self._raw(head, address, "http"))
         if not path.startswith((b"/v1/", b"/svc/", mcp.PREFIX, a2a.PREFIX)):
             ulid, digits = ids.ulid_and_hex(time.time_ns() // 1_000_000)
             correlation_id = brought_correlation(head) or "req-" + ulid

@@ -3,9 +3,9 @@
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from portico.domains.agents import shapes
 from portico.domains.agents.model import InterfaceEntry
 from portico.gateway.dialects import a2a
-from portico.domains.agents import shapes
 from portico.gateway.dialects.a2a import Ask, Binding, Json, Version, read_json, write_json
 from portico.gateway.wire.head import Header
 from portico.kernel.errors import Refusal

@@ -47,6 +47,7 @@ def create_facts() -> None:
         sa.Column("successor", sa.String(length=128), nullable=False),
         sa.Column("when_retired", sa.String(length=16), nullable=False),
         sa.Column("told", sa.String(length=16), nullable=False),
+        sa.Column("use_told_at", MICROS),
         sa.PrimaryKeyConstraint("service_id", "model", name="pk_model_facts"),
         sa.ForeignKeyConstraint(
             ["service_id"], ["services.id"], name="fk_model_facts_service_id_services", ondelete="CASCADE"

@@ -277,6 +277,8 @@ async def test_the_fastest_is_the_one_that_was_measured_to_be(build: Builder) ->
     assert (await chat(house)).headers["x-portico-model"] == "big"
     measured = house.gate.paces["svc_first", "big", False]
     assert measured.ms > 0
+    [reported] = [ms for name, ms in house.gate.status().counters.items() if name.startswith("model_first_byte_ms")]
+    assert reported == round(measured.ms, 3)
     measured.ms = 9000.0
     assert (await chat(house)).headers["x-portico-model"] == "small"
     # What was measured long ago says nothing any more.

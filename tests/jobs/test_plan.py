@@ -2,7 +2,7 @@
 
 import asyncio
 
-from portico.domains.routing.model import Snapshot
+from portico.domains.routing.model import GatewayStatus, Snapshot, ToolsSeen
 from portico.domains.usage import public as usage
 from portico.jobs.driver import Activity, run_reconcilers
 from portico.jobs.plan import plan
@@ -17,6 +17,12 @@ class Received:
 
     async def publish(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
+
+    def take_seen(self) -> list[ToolsSeen]:
+        return []
+
+    def statuses(self) -> list[GatewayStatus]:
+        return []
 
 
 async def test_every_reconciler_runs(deps: Deps) -> None:

@@ -1,11 +1,12 @@
 """Model routes, and what a request would come to."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from portico.domains.events import public as events
+from portico.domains.hub.model import BreakerReading
 from portico.domains.models import dry_run, registry, rules
 from portico.domains.models.errors import IsAModel, NameTaken, TooManyRoutes
 from portico.domains.models.model import Decision, RouteAsk, RouteDraft, Rule
@@ -18,6 +19,23 @@ from portico.kernel.scope import DEVELOPMENT, ENTERPRISE
 from portico.platform.deps import Deps
 from tests.hub.orgs import ADMIN, DEVELOPER, IN_DEVELOPMENT, STRANGER, VIEWER
 from tests.models.offers import offer
+
+
+@dataclass
+class Measuring:
+    """The link to one gateway that reports these counters."""
+
+    counters: dict[str, float]
+
+    def statuses(self) -> list[object]:
+        return [self]
+
+    def breakers(self, org_id: str) -> list[BreakerReading]:
+        return []
+
+    async def reset_breaker(self, service_id: str) -> None:
+        raise AssertionError("nobody asks for it")
+
 
 AUTO = RouteDraft("auto", (Rule("all", ("big", "small")),))
 
@@ -121,6 +139,22 @@ async def test_a_dry_run_says_which_and_why(deps: Deps) -> None:
     assert none.steps[0].passed == (("small", "it is not known to do vision"), ("gone", "no service offers it"))
     with pytest.raises(InvalidFields):
         await choose(deps, route.id, RouteDraft("draft", ()))
+
+
+async def test_a_dry_run_reckons_with_what_the_gateways_measured(deps: Deps) -> None:
+    service = await offer(ADMIN, deps, "acme-ai", "big", "small")
+    route = await rules.create_route(ADMIN, replace(AUTO, prefer="speed"), deps)
+    paces = {
+        f'model_first_byte_ms{{service="{service.id}",model="big",streamed="0"}}': 900.4,
+        f'model_first_byte_ms{{service="{service.id}",model="small",streamed="0"}}': 20.0,
+        f'model_first_byte_ms{{service="{service.id}",model="big",streamed="1"}}': 1.0,
+    }
+    found = await dry_run.choose_model(VIEWER, route.id, dry_run.Sample(RouteAsk()), None, Measuring(paces), deps)
+    assert [(each.model, each.latency_ms) for each in found.chosen] == [("small", 20), ("big", 900)]
+    # What is told to reckon with counts for more.
+    told = dry_run.Sample(RouteAsk(), {"small": 5000})
+    found = await dry_run.choose_model(VIEWER, route.id, told, None, Measuring(paces), deps)
+    assert [each.model for each in found.chosen] == ["big", "small"]
 
 
 async def test_a_dry_run_knows_what_is_retired(deps: Deps) -> None:

@@ -1,6 +1,7 @@
 """What an org says of its models, and how they come to their end."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -21,8 +22,8 @@ from tests.hub.orgs import ADMIN, DEVELOPER, STRANGER, VIEWER
 from tests.models.offers import offer
 
 
-async def names(deps: Deps, **more: int) -> list[str]:
-    page = await registry.list_models(ADMIN, None, PageAsk(**more), deps)
+async def names(deps: Deps) -> list[str]:
+    page = await registry.list_models(ADMIN, None, PageAsk(), deps)
     return [each.name for each in page.items]
 
 
@@ -123,6 +124,43 @@ async def test_the_end_does_not_come_before_its_beginning(deps: Deps, clock: Man
     said = {"deprecated_at": clock.now(), "retires_at": clock.now() - timedelta(days=1)}
     with pytest.raises(InvalidFields):
         await registry.update_model(ADMIN, "big", said, deps)
+
+
+@dataclass
+class Reported:
+    """A gateway's report, as far as it matters here."""
+
+    counters: dict[str, float]
+    epoch: str = "e1"
+    gateway_id: str = "gateway-1"
+
+
+def counted(org_id: str, model: str, calls: float, epoch: str = "e1") -> Reported:
+    return Reported({f'deprecated_model_calls_total{{org="{org_id}",model="{model}"}}': calls, "other": 1.0}, epoch)
+
+
+def test_calls_to_deprecated_models_are_counted_once() -> None:
+    calls = models.DeprecatedCalls()
+    first = [counted("org_1", "old", 3), counted("org_1", "old", 2, "e2")]
+    assert calls.since_last(first) == {("org_1", "old"): 5}
+    assert calls.since_last(first) == {}
+    # A gateway that was started anew counts from the beginning.
+    assert calls.since_last([counted("org_1", "old", 1, "e3")]) == {("org_1", "old"): 1}
+
+
+async def test_that_a_deprecated_model_is_still_called_is_told_once_a_day(deps: Deps, clock: ManualClock) -> None:
+    await offer(ADMIN, deps, "acme-ai", "old", "new")
+    await registry.update_model(ADMIN, "old", {"deprecated_at": clock.now(), "successor": "new"}, deps)
+    platform, calls = tenancy.platform_scope(), {(str(ADMIN.org_id), "old"): 7, (str(ADMIN.org_id), "new"): 1}
+    assert await models.tell_deprecated_use(platform, calls, deps) == 1
+    clock.advance(seconds=3600)
+    assert await models.tell_deprecated_use(platform, calls, deps) == 0
+    clock.advance(seconds=86_400)
+    assert await models.tell_deprecated_use(platform, calls, deps) == 1
+    assert (await told(deps)).count("model.deprecated_called.v1") == 2
+    async with deps.read() as tx:
+        _, newest = await events.recent_events(tx, ADMIN, 1)
+    assert (newest[0].payload["model"], newest[0].payload["calls"], newest[0].payload["successor"]) == ("old", 7, "new")
 
 
 async def test_each_stage_of_an_end_is_told_once(deps: Deps, clock: ManualClock) -> None:

@@ -49,7 +49,7 @@ async def test_a_route_speaks_the_contract(client: httpx2.AsyncClient) -> None:
     made = await client.post("/models/routes", json=ROUTE)
     assert made.status_code == 201, made.text
     shown = made.json()
-    empty = {"tasks": [], "min_tokens": None, "max_tokens": None, "needs": []}
+    empty: dict[str, object] = {"tasks": [], "min_tokens": None, "max_tokens": None, "needs": []}
     limits = {"max_cost_microusd": None, "max_latency_ms": None, "prefer": None}
     assert shown["rules"] == [RULE | empty | limits]
     assert (await client.get("/models/routes")).json()["items"] == [shown]

@@ -110,6 +110,7 @@ async def let_a_model_come_to_its_end(owner: OrgScope, deps: Deps) -> None:
     for days in (40, 20, 0):
         with days_ago(deps, days):
             await models.tell_endings(tenancy.platform_scope(), deps)
+    await models.tell_deprecated_use(tenancy.platform_scope(), {(owner.org_id, "aging-model"): 1}, deps)
 
 
 Happening = Callable[[OrgScope, Deps], Awaitable[None]]

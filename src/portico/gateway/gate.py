@@ -26,7 +26,7 @@ from portico.gateway.guard import ToolBook
 from portico.gateway.idempotency import IdempotencyBook
 from portico.gateway.journal import Journal
 from portico.gateway.locate import Locator
-from portico.gateway.pace import Pace
+from portico.gateway.pace import Pace, pace_report
 from portico.gateway.sessions import SessionBook
 from portico.gateway.stats import Stats
 from portico.gateway.tasks import TaskBook
@@ -284,7 +284,7 @@ class Gate:
             open_calls=self.open_calls,
             journal_ok=self.journal.ok,
             breakers=tuple(self._breaker_reports()),
-            counters=self.stats.report() | self.tasks.report() | self.tools.report(),
+            counters=self.stats.report() | self.tasks.report() | self.tools.report() | pace_report(self.paces),
         )
 
     def _breaker_reports(self) -> list[BreakerReport]:

@@ -1,6 +1,6 @@
 """The one list of what runs by itself in the control process."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,6 +36,24 @@ class SnapshotFeed(Protocol):
 
     async def publish(self, snapshot: Snapshot) -> None: ...
     def take_seen(self) -> list[ToolsSeen]: ...
+    def statuses(self) -> Sequence[models.Report]: ...
+
+
+@dataclass(slots=True)
+class TellDeprecatedUse:
+    """What the gateways counted of calls to deprecated models; what a restart forgets is told with the next call."""
+
+    deps: Deps
+    feed: SnapshotFeed
+    calls: models.DeprecatedCalls = field(default_factory=models.DeprecatedCalls)
+    name: str = "models.tell_deprecated_use"
+    every_s: float = 60.0
+    least_s: float = 5.0
+    wakes_on: str | None = None
+
+    async def activate(self) -> str:
+        fresh = self.calls.since_last(self.feed.statuses())
+        return f"{await models.tell_deprecated_use(tenancy.platform_scope(), fresh, self.deps)} told"
 
 
 @dataclass(slots=True)
@@ -257,6 +275,7 @@ def plan(
         NoteTools(deps, feed),
         ListToolServers(deps),
         *_by_time_alone(deps),
+        TellDeprecatedUse(deps, feed),
         DeliverWebhooks(deps, delivered or webhooks.DeliveryNumbers()),
         PurgeOld(deps),
     ]

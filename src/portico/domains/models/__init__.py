@@ -5,5 +5,5 @@ that clients use like a model's, with rules for which model is meant. Services, 
 
 Invariants: a model has at most one set of facts; a model's own name always wins over a route's; which model a call goes to is
 decided by the same pure rules in the gateway and in a dry run; what a route may choose among is bounded.
-Records model.updated, .reset, .deprecated, .retiring, .retired, model_route.created, .updated, .deleted.
+Records model.updated, .reset, .deprecated, .deprecated_called, .retiring, .retired, model_route.created, .updated, .deleted.
 """

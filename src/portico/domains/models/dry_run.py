@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from portico.domains.hub import public as hub
 from portico.domains.hub.model import BreakerReading, Gateways, Service
+from portico.domains.models.gauges import paces
 from portico.domains.models.model import Candidate, Decision, RouteAsk, RouteDraft, Standing, decide
 from portico.domains.models.registry import RegisteredModel, offered_models
 from portico.domains.models.rules import check_draft, found_route
@@ -16,7 +17,7 @@ MOST_SUCCESSIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A request to try. `latency_ms` are paces to reckon with, by model; the others count by their grade."""
+    """A request to try. `latency_ms` are paces to reckon with, by model, in place of what the gateways measured."""
 
     ask: RouteAsk
     latency_ms: Mapping[str, int] = field(default_factory=dict)
@@ -34,15 +35,21 @@ async def choose_model(
         check_draft(draft)
         entry = type(entry)(entry.id, entry.org_id, entry.scope, entry.name, draft.prefer, draft.rules)
     breakers = hub.breaker_readings(feed, scope.org_id)
-    return decide(entry, sample.ask, lambda model: _candidate(offered, model, sample, breakers))
+    measured = paces(() if feed is None else feed.statuses())
+
+    def find(model: str) -> Candidate | str:
+        found = _followed(offered, model)
+        if isinstance(found, str):
+            return found
+        latency_ms = sample.latency_ms.get(found.name, measured.get((found.service.id, found.name)))
+        return _candidate(found, latency_ms, breakers)
+
+    return decide(entry, sample.ask, find)
 
 
 def _candidate(
-    offered: Mapping[str, RegisteredModel], model: str, sample: Sample, breakers: Mapping[str, BreakerReading]
+    found: RegisteredModel, latency_ms: int | None, breakers: Mapping[str, BreakerReading]
 ) -> Candidate | str:
-    found = _followed(offered, model)
-    if isinstance(found, str):
-        return found
     standing = _standing(found.service, breakers)
     if standing is None:
         return "its service has no endpoint"
@@ -57,7 +64,7 @@ def _candidate(
         quality=facts.quality,
         speed=facts.speed,
         price=found.price,
-        latency_ms=sample.latency_ms.get(found.name),
+        latency_ms=latency_ms,
     )
 
 

@@ -60,6 +60,7 @@ class ModelFacts:
     successor: str = ""
     when_retired: WhenRetired = "refuse"
     told: Lifecycle = "current"
+    use_told_at: datetime | None = None
 
     def lifecycle(self, now: datetime) -> Lifecycle:
         """`retiring` is a deprecated model, or one that is to go, within its last thirty days."""

@@ -72,8 +72,8 @@ async def delete_model_route(route_id: str, deps: DepsDep, scope: OrgScope = nee
 async def choose_model(
     route_id: str, ask: ModelChooseAsk, request: Request, deps: DepsDep, scope: OrgScope = needs("models.read")
 ) -> ModelChoiceWire:
-    """Which model a request would go to, and why; nothing is called. By the gateway's own rules; how fast models are is
-    reckoned by their grade unless told, since each gateway measures that for itself."""
+    """Which model a request would go to, and why; nothing is called. By the gateway's own rules, and how fast models are by
+    what the gateways measured lately; by their grade where nothing was."""
     feed: Gateways | None = getattr(request.app.state, "feed", None)
     sample = ask.sample()
     decision = await dry_run.choose_model(scope, route_id, sample, ask.rules("draft"), feed, deps)

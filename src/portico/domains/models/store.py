@@ -1,6 +1,7 @@
 """SQL of what is said of models."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -54,6 +55,19 @@ async def ending_facts(tx: Tx, scope: PlatformScope) -> list[ModelFacts]:
     return [_facts(row) for row in await tx.execute(query)]
 
 
+async def facts_named(tx: Tx, scope: PlatformScope, model: str, org_id: str) -> list[ModelFacts]:
+    """What an org says of the models of this name, whichever services offer them."""
+    query = select(facts).where(facts.c.org_id == org_id, facts.c.model == model).order_by(facts.c.service_id)
+    return [_facts(row) for row in await tx.execute(query)]
+
+
+async def mark_use_told(tx: Tx, scope: OrgScope, said: ModelFacts, at: datetime, before: datetime) -> bool:
+    """False when it was told after `before` already."""
+    late = or_(facts.c.use_told_at.is_(None), facts.c.use_told_at <= before)
+    where = _one(scope, said.service_id, said.model), late
+    return (await tx.execute(update(facts).where(*where).values(use_told_at=at))).rowcount == 1
+
+
 async def mark_told(tx: Tx, scope: OrgScope, said: ModelFacts, told: Lifecycle) -> bool:
     """False when somebody else did, or its dates were changed meanwhile."""
     same = (
@@ -95,6 +109,7 @@ def _facts(row: Row[Any]) -> ModelFacts:
         successor=row.successor,
         when_retired=row.when_retired,
         told=row.told,
+        use_told_at=row.use_told_at,
     )
 
 

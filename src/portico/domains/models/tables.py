@@ -41,6 +41,8 @@ model_facts = Table(
     Column("when_retired", String(16), nullable=False),
     # How much of its end was told already, so that each stage is told once.
     Column("told", String(16), nullable=False),
+    # When it was told last that it is still called.
+    Column("use_told_at", UtcTime),
     Index(None, "org_id"),
 )
 

@@ -79,6 +79,11 @@ def _model_deprecated(payload: Payload, _: str) -> Words:
     return Words(f"The model {payload['model']} is deprecated", _how_it_ends(payload), "/models")
 
 
+def _model_still_called(payload: Payload, _: str) -> Words:
+    title = f"The deprecated model {payload['model']} is still called"
+    return Words(title, f"{payload['calls']:,} calls came lately. {_how_it_ends(payload)}", "/models")
+
+
 def _model_retiring(payload: Payload, _: str) -> Words:
     return Words(f"The model {payload['model']} will soon be retired", _how_it_ends(payload), "/models")
 
@@ -128,6 +133,7 @@ RULES: dict[str, Rule] = {
     "service.health_recovered.v1": Rule("info", "services.read", _service_better, service="service_id"),
     "service.lease_expired.v1": Rule("warning", "services.read", _lease_expired, service="service_id"),
     "model.deprecated.v1": Rule("info", "models.read", _model_deprecated, service="service_id"),
+    "model.deprecated_called.v1": Rule("warning", "models.read", _model_still_called, service="service_id"),
     "model.retiring.v1": Rule("warning", "models.read", _model_retiring, service="service_id"),
     "model.retired.v1": Rule("error", "models.read", _model_retired, service="service_id"),
     "webhook.disabled.v1": Rule("error", "webhooks.read", _webhook_disabled),

@@ -48,6 +48,15 @@ class House:
     def owner(self) -> Any:
         return self.installation.signed_in()
 
+    def caught_up(self) -> None:
+        """Until every consumer has read the log: what happened before is of no concern to whoever begins to listen now."""
+        with self.owner() as owner:
+            owner.wait_for(
+                lambda: all(each["lag"] == 0 for each in owner.get("/event-consumers")["items"]),
+                "the log to be read",
+                30,
+            )
+
     def other_owner(self) -> Any:
         return self.installation.signed_in(OTHER_OWNER.email, OTHER_OWNER.password)
 

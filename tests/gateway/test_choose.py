@@ -82,6 +82,7 @@ async def chat(house: House, headers: str = "", **fields: Any) -> terms.Answer:
     return await house.ask("POST", "/v1/chat/completions", ask_body(**{"model": "auto", **fields}), headers=headers)
 
 
+@pytest.mark.req("HY27")
 async def test_a_routes_name_is_answered_by_the_model_its_rule_chooses(build: Builder) -> None:
     house, big, _ = await two_models(build, route=auto(rule("big", "small")))
     body = b'{"model":"auto", "seed": 12345678901234567890, "messages":[{"role":"user","content":"\\u00e9"}]}'
@@ -431,6 +432,7 @@ async def test_successors_that_lead_in_a_circle_lead_nowhere(build: Builder) -> 
     assert (await chat(house, model="old")).status == 410
 
 
+@pytest.mark.req("R-LLM-004")
 async def test_a_model_may_be_known_to_its_service_by_another_name(build: Builder) -> None:
     house, upstream = await one_model(build, sends="old-2026-01-01")
     assert (await chat(house, model="old")).status == 200
@@ -456,6 +458,7 @@ async def test_a_model_has_the_price_and_the_bound_that_were_set_for_it(build: B
 # -- the stock clients, against the sample model server --------------------------------------------------------------------------------
 
 
+@pytest.mark.req("HY27")
 async def test_stock_clients_of_every_dialect_use_a_route(build: Builder) -> None:
     async with model_server() as url:
         house = await build.house()

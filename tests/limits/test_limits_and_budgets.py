@@ -171,6 +171,7 @@ async def test_the_limit_can_change_but_not_what_is_measured(deps: Deps, admin: 
         await service.update_budget(admin, budget_id, {"warn_at_percent": 0}, deps)
 
 
+@pytest.mark.req("HY27")
 async def test_a_budget_tells_once_per_window_that_it_is_nearly_and_fully_used(
     deps: Deps, admin: OrgScope, clock: ManualClock
 ) -> None:

@@ -163,6 +163,7 @@ async def test_that_a_deprecated_model_is_still_called_is_told_once_a_day(deps: 
     assert (newest[0].payload["model"], newest[0].payload["calls"], newest[0].payload["successor"]) == ("old", 7, "new")
 
 
+@pytest.mark.req("R-LLM-004")
 async def test_each_stage_of_an_end_is_told_once(deps: Deps, clock: ManualClock) -> None:
     await offer(ADMIN, deps, "acme-ai", "old", "new")
     now = clock.now()

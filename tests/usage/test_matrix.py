@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from portico.domains.hub.model import BreakerReading
 from portico.domains.models import registry
 from portico.domains.routing.model import BreakerReport
@@ -49,6 +51,7 @@ def call(service_id: str, model: str, at_us: int, **more: object) -> CallLine:
     return journals.call(**{**same, "service_kind": "model", "model": model, "at_us": at_us, **more})
 
 
+@pytest.mark.req("R-LLM-001", "R-LLM-004")
 async def test_the_matrix_shows_what_was_measured_of_each_model(deps: Deps, clock: ManualClock) -> None:
     service = await offer(ADMIN, deps, "acme-ai", "big", "small", "idle")
     await registry.update_model(ADMIN, "big", {"quality": 5}, deps)

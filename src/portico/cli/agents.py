@@ -264,10 +264,19 @@ def _send(shell: Shell, name: str, params: dict[str, Any], fallback_s: float | N
         answer = {}
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict) and "jsonrpc" in answer:
-        raise CommandFailed(f"{error.get('message')} ({error.get('code')})", next_step=f"portico agents health {name}")
+        raise CommandFailed(f"{error.get('message')} ({error.get('code')})", next_step=_next_step(error, name))
     raise_for_refusal(response)
     result = answer.get("result")
     return result if isinstance(result, dict) else {}
+
+
+def _next_step(error: Item, name: str) -> str:
+    """Portico says it of what it refuses; about what an agent refuses only the agent knows more."""
+    for detail in error.get("data") or []:
+        step = detail.get("metadata", {}).get("next_step") if isinstance(detail, dict) else None
+        if step:
+            return str(step).replace("NAME", name)
+    return f"portico agents health {name}"
 
 
 def _parts(task: Item, said: Item) -> list[str]:

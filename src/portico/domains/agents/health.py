@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from portico.domains.agents import store
 from portico.domains.agents.model import FAILURES_TO_DEAD, AgentHealth, StoredCard
 from portico.domains.agents.service import keep_card, read_again
@@ -21,6 +23,7 @@ from portico.kernel.scope import ENTERPRISE, OrgScope
 from portico.platform.deps import Deps
 from portico.platform.outbound import Outbound
 
+log = structlog.get_logger("portico.agents")
 EVERY_S = 300
 AT_ONCE = 5
 MOST_AT_A_TIME = 50
@@ -83,6 +86,8 @@ async def watch_agents(deps: Deps, outbound: Outbound | None = None) -> AgentRou
             if await hub.load_service(tx, _house(service), service.id) is None:
                 continue
             await keep_card(tx, _house(service), service, cards.get(service.id), stored)
+        if stored.problem is not None:
+            log.warning("agent.card_problem", agent=service.name, org_id=service.org_id, why=stored.problem)
         cards[service.id] = stored
     changed = 0
     for service in services:
@@ -122,6 +127,7 @@ async def _follow(service: hub.Service, stored: StoredCard | None, deps: Deps) -
         if health in NEWS:
             payload = {"agent_id": service.id, "name": service.name, "health": health, "before": stored.health}
             await events.record(tx, scope, kind=NEWS[health], payload=payload)
+    log.info("agent.health_changed", agent=service.name, org_id=service.org_id, health=health, before=stored.health)
     return True
 
 

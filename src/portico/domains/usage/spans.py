@@ -3,8 +3,9 @@
 from collections.abc import Container, Iterable
 from functools import partial
 
-from portico.domains.usage.entry import Row, line_of
+from portico.domains.usage.entry import line_of
 from portico.domains.usage.model import CallLine
+from portico.domains.usage.parties import Row
 from portico.kernel.ids import hex_of
 from portico.platform.spans import Attribute, Span, SpanSink
 

@@ -25,7 +25,7 @@ def test_a_page_says_that_the_server_is_away_and_recovers(house: House, owner_pa
     troubles.expect("50[0-9] |WebSocket|ERR_")
     calls = Calls(owner_page).open().is_live()
     house.installation.kill_role("control")
-    expect(calls.live).to_have_text(re.compile(r"^offline since \d\d:\d\d$"), timeout=5_000)
+    expect(calls.live).to_have_text(re.compile(r"^offline since \d\d:\d\d$"))
     # Calls go on meanwhile, and the page has them once it is back.
     with house.caller() as shop:
         answer = shop.get("/svc/inventory/stock/TAPE-50?now=away")

@@ -36,6 +36,14 @@ def org_of(house: House) -> str:
         return str(owner.get("/auth/me")["org"]["id"])
 
 
+def no_letters(house: House) -> None:
+    """Whatever tests before this one left behind."""
+    with house.owner() as owner:
+        for letter in owner.get("/dead-letters", page_size=100)["items"]:
+            answer = owner.client.post(f"/dead-letters/{letter['id']}/discard")
+            assert answer.is_success, answer.text
+
+
 def buried_key(house: House, name: str) -> None:
     with house.owner() as owner:
         owner.make_key(name)
@@ -49,8 +57,9 @@ def test_what_happens_is_in_the_log_at_once_and_in_no_other_org(
     log, other = Events(owner_page).open().is_live(), Events(other_org_page).open().is_live()
     with house.owner() as owner:
         owner.make_key("seen-live")
-    expect(log.rows.filter(has_text="seen-live")).to_be_visible(timeout=3_000)
-    log.rows.filter(has_text="seen-live").get_by_role("button").click()
+    # Sooner than a page would ask by itself.
+    expect(log.rows.filter(has_text="seen-live").first).to_be_visible()
+    log.rows.filter(has_text="seen-live").first.get_by_role("button").click()
     expect(log.dialog).to_contain_text("An API key was made.")
     expect(log.dialog.get_by_role("region", name="Payload")).to_contain_text('"name": "seen-live"')
     log.dialog.get_by_role("link", name="Open what it is about").click()
@@ -63,14 +72,14 @@ def test_what_happens_is_in_the_log_at_once_and_in_no_other_org(
 def test_the_log_is_narrowed_by_kind_category_and_subject(house: House, owner_page: Page) -> None:
     with house.owner() as owner:
         secret = owner.make("/secrets", name="narrowed", value="a value that stays inside")
-        event = owner.get("/events", kind="secret.created")["items"][0]
+        found = owner.get("/events", kind="secret.created", page_size=100)["items"]
+        event = next(each for each in found if each["payload"]["name"] == secret["name"])
         sent = {"specversion": "1.0", "id": "parcel-1", "source": "/depot", "type": "parcel.packed"}
         owner.make("/events", **sent, data={"weight_g": 900})
-    assert event["payload"]["name"] == secret["name"]
     log = Events(owner_page).open()
     log.search("secret.*")
     expect(owner_page).to_have_url(re.compile(r"kind=secret\.\*"))
-    expect(log.rows.first).to_contain_text("narrowed")
+    expect(log.rows.filter(has_text="narrowed").first).to_be_visible()
     expect(log.rows.filter(has_text="key.created")).to_have_count(0)
     # A name of another system means ours.
     log.search("api_key.created")
@@ -81,7 +90,7 @@ def test_the_log_is_narrowed_by_kind_category_and_subject(house: House, owner_pa
     expect(log.rows.filter(has_text="parcel.packed").first).to_be_visible()
     log.button("any category").click()
     owner_page.get_by_role("menuitem", name="integration").click()
-    expect(log.rows.first).to_contain_text("parcel.packed")
+    expect(log.rows.filter(has_text="parcel.packed").first).to_be_visible()
     expect(log.rows.filter(has_text="key.created")).to_have_count(0)
     log.open("?subject=service:svc_none")
     expect(log.main).to_contain_text("No event fits these filters")
@@ -103,7 +112,7 @@ def test_the_catalogue_says_what_each_kind_is(house: House, owner_page: Page) ->
     with house.owner() as owner:
         owner.make("/events", **sent, subject="order:7", data={"parcels": 2})
     log = Events(owner_page).open("?category=integration")
-    expect(log.rows.first).to_contain_text("order.shipped")
+    expect(log.rows.filter(has_text="order.shipped").first).to_be_visible()
 
 
 @pytest.mark.req("SP14", "SP17")
@@ -174,6 +183,8 @@ def test_a_replay_says_first_who_would_be_hit(house: House, owner_page: Page) ->
     with house.owner() as owner:
         key = owner.make("/keys", name="replayed", permissions=["services.read"])
         owner.make(f"/keys/{key['id']}/revoke")
+    no_letters(house)
+    house.caught_up()
     consumers = Consumers(owner_page).open()
     for name in ("webhooks", "notices", "event_counts"):
         expect(consumers.row(name)).to_contain_text("up to date")
@@ -200,7 +211,9 @@ def test_a_replay_says_first_who_would_be_hit(house: House, owner_page: Page) ->
 
 @pytest.mark.req("HY26", "SP14")
 def test_a_dead_letter_is_mended_and_handed_over_again(house: House, owner_page: Page) -> None:
+    no_letters(house)
     buried_key(house, "misnamed")
+    house.caught_up()
     with endpoint() as receiver, house.owner() as owner:
         owner.make("/webhooks", name="Mender", url=receiver.url, kinds=["key.created"])
         letters = DeadLetters(owner_page).open("?consumer=webhooks")
@@ -220,8 +233,8 @@ def test_a_dead_letter_is_mended_and_handed_over_again(house: House, owner_page:
         letters.dialog.get_by_text("As it was recorded").click()
         expect(letters.dialog.get_by_role("region", name="Payload as recorded")).to_contain_text("misnamed")
         letters.confirm("Retry")
-        owner.wait_for(lambda: receiver.requests, "the mended event")
-        assert receiver.requests[0].event["data"]["name"] == "well named"
+        owner.wait_for(lambda: receiver.requests, "the mended event", 20)
+        assert {request.event["data"]["name"] for request in receiver.requests} == {"well named"}
     expect(letters.main).to_contain_text("No dead letter fits")
 
 
@@ -229,6 +242,7 @@ def test_a_dead_letter_is_mended_and_handed_over_again(house: House, owner_page:
 def test_dead_letters_are_discarded_and_retried_by_those_who_may_in_their_own_org(
     house: House, owner_page: Page, viewer_page: Page, other_org_page: Page, troubles: Troubles
 ) -> None:
+    no_letters(house)
     for name in ("to-discard", "to-retry", "to-retry-too"):
         buried_key(house, name)
     other = DeadLetters(other_org_page).open()
@@ -237,8 +251,8 @@ def test_dead_letters_are_discarded_and_retried_by_those_who_may_in_their_own_or
 
     letters = DeadLetters(owner_page).open()
     expect(letters.rows).to_have_count(3)
-    first = letters.rows.last
-    first.get_by_role("button").click()
+    # The one that died first stands last.
+    letters.rows.last.get_by_role("button").click()
     expect(letters.dialog.get_by_role("region", name="Payload")).to_contain_text("to-discard")
     letters.confirm("Discard…")
     asked = owner_page.get_by_role("dialog", name="Discard key.created?")
@@ -257,6 +271,7 @@ def test_dead_letters_are_discarded_and_retried_by_those_who_may_in_their_own_or
 
 @pytest.mark.req("SP14")
 def test_a_notice_arrives_at_the_bell_is_read_and_leads_to_its_place(house: House, owner_page: Page) -> None:
+    house.caught_up()
     notices = Notices(owner_page).open()
     if notices.button("Mark all read").is_enabled():
         notices.button("Mark all read").click()
@@ -268,11 +283,10 @@ def test_a_notice_arrives_at_the_bell_is_read_and_leads_to_its_place(house: Hous
     with house.caller(janitor) as program:
         assert program.post(f"/api/v1/keys/{key['id']}/revoke").is_success
     expect(notices.bell).to_have_accessible_name(re.compile("1 unread"), timeout=35_000)
-    expect(notices.lines.filter(has_text="withdrawn")).to_be_visible()
+    expect(notices.lines.filter(has_text="withdrawn").first).to_be_visible()
     notices.bell.click()
-    latest = notices.dialog.get_by_role("list", name="The last notices").get_by_role("listitem").first
-    expect(latest).to_contain_text("The key withdrawn is revoked")
-    latest.get_by_role("link").click()
+    last = notices.dialog.get_by_role("list", name="The last notices").get_by_role("listitem")
+    last.filter(has_text="The key withdrawn is revoked").first.get_by_role("link").click()
     Keys(owner_page).ready()
     expect(notices.bell).to_have_accessible_name(re.compile("0 unread"))
     notices.open("?unread=1")

@@ -38,7 +38,7 @@ def test_a_key_is_shown_once_works_and_stops_working_when_revoked(house: House, 
         assert program.get("/svc/inventory/stock").status_code == 200
         asked.get_by_role("button", name="Revoke key").click()
         expect(keys.dialog).to_contain_text("revoked")
-        owner.wait_for(lambda: program.get("/svc/inventory/stock").status_code == 401, "the end of the key", 3)
+        owner.wait_for(lambda: program.get("/svc/inventory/stock").status_code == 401, "the end of the key")
 
 
 @pytest.mark.req("SP14")

@@ -187,9 +187,9 @@ def test_widgets_are_moved_resized_removed_and_brought_back_with_keyboard_and_po
     owner_page.mouse.down()
     owner_page.mouse.move(grip["x"] - 300, grip["y"] + 8, steps=6)
     owner_page.mouse.up()
-    assert dashboard.spot("Figures")["x"] < before["x"] - 200
     moved = place("figures")
     assert moved["x"] < 6
+    assert dashboard.spot("Figures")["x"] < before["x"] - 200
     box = dashboard.spot("Figures")
     owner_page.mouse.move(box["x"] + box["width"] - 6, box["y"] + box["height"] - 6)
     owner_page.mouse.down()

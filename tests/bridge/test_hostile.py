@@ -3,11 +3,8 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -146,59 +143,3 @@ async def test_secrets_stand_in_no_log_and_no_error(yard: Yard, monkeypatch: pyt
     lines = [text for _, text in server.log.last(100)]
     assert any("giving up with •••" in line for line in lines)
     assert "s3cr3t" not in "".join([*lines, words, server.error or ""])
-
-
-async def test_kill_minus_nine_of_the_bridge_leaves_no_orphan(tmp_path: Path, yard: Yard) -> None:
-    """A process that holds a server the way the bridge does, killed in the middle of a call."""
-    program = textwrap.dedent(
-        """
-        import asyncio, sys
-        from pathlib import Path
-        from portico.bridge.bridge import Bridge
-        from portico.bridge.server import Place, Server
-        from portico.platform.settings import load_settings
-        from tests.bridge.yard import script
-        async def main():
-            settings = load_settings({"PORTICO_DATA_DIR": sys.argv[1]}).settings
-            place = Place(settings, Path(sys.argv[1]) / "tools", asyncio.Semaphore(4))
-            server = Server("svc_x", "org_x", "x", script("small", "--ignore-sigterm"), place)
-            talk = await server.talk()
-            for tool in ("fork", "hang"):
-                params = {"name": ('"%s"' % tool).encode()}
-                from msgspec import Raw
-                call = talk.begin("tools/call", {k: Raw(v) for k, v in params.items()}, 60, lambda m: None)
-                if tool == "fork":
-                    await call.answered
-            print("ready", flush=True)
-            await asyncio.sleep(60)
-        asyncio.run(main())
-        """
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "own")], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
-    )
-    assert holder.stdout is not None
-    try:
-        assert b"ready\n" in await asyncio.wait_for(asyncio.to_thread(_lines_until_ready, holder.stdout), 20)
-        family = descendants(holder.pid)
-        assert len(family) >= 4
-    finally:
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
-    await yard.until(lambda: not [pid for pid in family if _alive(pid)], "every process to be gone")
-
-
-def _lines_until_ready(pipe: IO[bytes]) -> list[bytes]:
-    found: list[bytes] = []
-    while not found or found[-1] not in {b"", b"ready\n"}:
-        found.append(pipe.readline())
-    return found
-
-
-def _alive(pid: int) -> bool:
-    """A zombie that nobody has reaped yet is over."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

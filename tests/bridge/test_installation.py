@@ -88,6 +88,9 @@ def test_a_server_is_defined_called_watched_and_stopped(installation: Installati
     )
     assert (running["jailed"], running["protocol_version"]) == (True, "2025-06-18")
     assert alive(running["pid"])
+    refreshed = owner.make("/tools/servers/small/refresh")
+    tools = owner.get("/tools", server="small", page_size=100)["items"]
+    assert "add" in {each["name"] for each in tools}, refreshed
     ended = call(installation, key, "small", "exit")
     assert "exit code 3" in told(ended)
     failed = owner.wait_for(

@@ -70,6 +70,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("PATCH", "/webhooks/{webhook_id}"): {"name": "taken"},
     ("PUT", "/tools/servers/{server}/terms"): {"first_seen": "trust"},
+    ("PATCH", "/tools/servers/{local_server}"): {"command": "taken"},
     ("PATCH", "/tools/{tool_id}"): {"cache_ttl_s": 60},
     ("POST", "/tools/{tool_id}/approve"): {},
     ("POST", "/tools/{tool_id}/reject"): {},

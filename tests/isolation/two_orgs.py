@@ -188,7 +188,9 @@ async def furnish_tools(owner: Person, org_id: OrgId, deps: Deps) -> dict[str, s
     policy = {"name": "zebra-policy", "effect": "deny", "expression": "tool.name == 'zebra_count'"}
     (tool,) = (await owner.get_done("GET", "/tools"))["items"]
     made = await owner.get_done("POST", "/policies", policy)
-    return {"server": "zebra-tools", "tool_id": tool["id"], "policy_id": made["id"]}
+    local = {"name": "zebra-local", "command": "zebra-server", "env": {"ZEBRA": "striped"}}
+    await owner.get_done("POST", "/tools/servers", local)
+    return {"server": "zebra-tools", "local_server": "zebra-local", "tool_id": tool["id"], "policy_id": made["id"]}
 
 
 async def furnish_dashboard(owner: Person) -> tuple[str, str]:

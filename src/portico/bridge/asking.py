@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Prepared:
 
 def prepare(entry: LocalServerEntry, folder: Path, settings: Settings) -> Prepared:
     """raises StartRefused"""
+    _refuse_forbidden(entry, settings)
     secrets = _opened(entry, settings)
     environment, filled_in = _environment(entry, folder, secrets, settings)
     program = find_program(entry.command, environment["PATH"])
@@ -49,6 +50,21 @@ def prepare(entry: LocalServerEntry, folder: Path, settings: Settings) -> Prepar
     }
     ask = Ask(program, (entry.command, *entry.arguments), environment, str(folder), limits, confined)
     return Prepared(ask, tuple(filled_in), confined is not None)
+
+
+def _refuse_forbidden(entry: LocalServerEntry, settings: Settings) -> None:
+    """What the operator allows may have become less since the server was defined."""
+    tools = settings.tools
+    if tools.commands and entry.command not in tools.commands:
+        raise StartRefused(f"The operator does not allow the program {entry.command!r} (tools.commands).")
+    for path in (*entry.allowed_paths, *entry.program_paths):
+        if tools.allowed_roots and not _within(path, tools.allowed_roots):
+            raise StartRefused(f"{path} lies outside of what the operator allows (tools.allowed_roots).")
+
+
+def _within(path: str, roots: Iterable[str]) -> bool:
+    place = Path(path).resolve()
+    return any(Path(root).resolve() in {place, *place.parents} for root in roots)
 
 
 def make_folder(folder: Path) -> None:
@@ -135,7 +151,10 @@ def _jail(entry: LocalServerEntry, program: str, folder: Path, settings: Setting
             raise StartRefused(f"{path} in allowed_paths holds Portico's own data, or lies in it.")
         if not place.exists():
             raise StartRefused(f"{path} in allowed_paths does not exist.")
-    readable = [*code_paths(program, entry.arguments), *entry.program_paths]
+    readable = [*program_code(program), *entry.program_paths]
+    roots = settings.tools.allowed_roots
+    # Naming a script is naming what is read: that is bounded as the paths themselves are.
+    readable += [path for path in script_code(entry.arguments) if not roots or _within(path, (*roots, *jail.SYSTEM))]
     return {
         "writable": [str(folder), *entry.allowed_paths],
         "readable": list(dict.fromkeys(readable)),
@@ -143,17 +162,22 @@ def _jail(entry: LocalServerEntry, program: str, folder: Path, settings: Setting
     }
 
 
-def code_paths(program: str, arguments: tuple[str, ...]) -> list[str]:
-    """Where the program's own code lives, as far as that shows: its installation, its interpreter's, and its project."""
+def program_code(program: str) -> list[str]:
+    """Where the program's own code lies, as far as that shows: its installation, and its interpreter's."""
     found: list[str] = []
     for place in _with_interpreter(Path(program)):
         for each in (place, place.resolve()):
             found.append(str(each))
             found += _installation(each)
-    script = next((Path(each) for each in arguments if not each.startswith("-")), None)
-    if script is not None and script.is_absolute() and script.is_file():
-        found += [str(script), *_project(script)]
     return found
+
+
+def script_code(arguments: tuple[str, ...]) -> list[str]:
+    """For an interpreter: the script that is its first argument, and the project that is part of."""
+    script = next((Path(each) for each in arguments if not each.startswith("-")), None)
+    if script is None or not script.is_absolute() or not script.is_file():
+        return []
+    return [str(script), *_project(script)]
 
 
 def _with_interpreter(program: Path) -> Iterator[Path]:

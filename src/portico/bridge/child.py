@@ -1,6 +1,7 @@
 """A local server's process as the bridge holds it: three pipes, and the socket to its keeper."""
 
 import asyncio
+import signal
 import socket
 import struct
 import subprocess
@@ -210,3 +211,17 @@ class Child:
         if keeper is not None:
             keeper.kill()
             keeper.wait()
+
+
+def ending(code: int) -> str:
+    """An exit code in words; negative ones are signals."""
+    if code < 0:
+        return f"It was ended by {_signal_name(-code)}."
+    return f"It ended by itself with exit code {code}."
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ import structlog
 from msgspec import UNSET
 
 from portico.bridge import asking, greet, logs, rpc
-from portico.bridge.child import Child, Lines, LogLines
+from portico.bridge.child import Child, Lines, LogLines, ending
 from portico.bridge.greet import Manner
 from portico.bridge.logs import Log
 from portico.bridge.notices import Notices
 from portico.bridge.rpc import Message, RpcError
 from portico.bridge.sessions import Sessions
 from portico.bridge.talk import Talk, Trouble, died, unavailable
+from portico.bridge.turns import Turn
 from portico.domains.routing.model import LocalServerEntry, LocalServerReport, LocalServerState
 from portico.platform.settings import Settings
 
@@ -27,8 +27,6 @@ log = structlog.get_logger("portico.bridge")
 FIRST_PAUSE_S, LONGEST_PAUSE_S, WELL_S = 1.0, 60.0, 30.0
 # A server that died so often in a row is started again only when somebody asks for it.
 MOST_RESTARTS_BY_ITSELF = 5
-# A start that takes longer makes room for the next one, so that servers that hang delay nobody.
-START_TURN_S = 1.0
 STOP_STDIN_S, STOP_TERM_S = 2.0, 2.0
 WAIT_FOR_PAUSE_S = 2.0
 # Ends that are no failure.
@@ -121,7 +119,6 @@ class Server:
 
     @property
     def touched(self) -> bool:
-        """Whether there is anything to tell about it."""
         return self._task is not None
 
     @property
@@ -201,7 +198,6 @@ class Server:
         return 0 if self._talk is None else len(self._talk.clients_calls)
 
     def report(self) -> LocalServerReport:
-        era = None if self.manner is None else self.manner.version
         return LocalServerReport(
             self.service_id,
             self.org_id,
@@ -212,7 +208,7 @@ class Server:
             self.pid,
             self.memory_bytes,
             self.processes,
-            era,
+            None if self.manner is None else self.manner.version,
             self.jailed,
         )
 
@@ -244,7 +240,7 @@ class Server:
                 self._not_before = 0.0
 
     async def _begin(self, gone: asyncio.Event) -> None:
-        turn = _Turn(self._place.turns)
+        turn = Turn(self._place.turns)
         try:
             await turn.take()
             prepared = asking.prepare(self.entry, self.folder, self._place.settings)
@@ -321,7 +317,7 @@ class Server:
         if "killed" in news:
             self._why = self._why or f"It was ended because {news['killed']}."
         if "exit" in news:
-            self._why = self._why or _ending(news["exit"])
+            self._why = self._why or ending(news["exit"])
         if "gone" in news:
             if self._talk is not None:
                 self._talk.end(died(f"The tool server {self.name!r} ended: {self._with_last_words(self._why or '')}"))
@@ -402,36 +398,3 @@ class Server:
         task = asyncio.get_running_loop().create_task(work)
         self._small.add(task)
         task.add_done_callback(self._small.discard)
-
-
-class _Turn:
-    """A place among those that start now, given back after a while even by who has not finished."""
-
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns, self._taken = turns, False
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def take(self) -> None:
-        await self._turns.acquire()
-        self._taken = True
-        self._timer = asyncio.get_running_loop().call_later(START_TURN_S, self.give_back)
-
-    def give_back(self) -> None:
-        if self._taken:
-            self._taken = False
-            self._turns.release()
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-def _ending(code: int) -> str:
-    if code < 0:
-        return f"It was ended by {_signal_name(-code)}."
-    return f"It ended by itself with exit code {code}."
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -4,18 +4,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from portico.domains.tools.errors import ListingFailed
 from portico.domains.tools.pins import MOST_TOOLS, Pinned, pinned
 from portico.kernel.errors import Refusal
-from portico.platform.outbound import Answer, Header, Outbound
+from portico.platform.link import BRIDGE_URL
+from portico.platform.outbound import Answer, Header, Outbound, send_to_own_bridge
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 MOST_LIST_BYTES = 4 * 1024 * 1024
 MOST_PAGES = 50
 TIMEOUT_S = 10.0
+# A local server may have to be started first.
+START_TIMEOUT_S = 60.0
 _CLIENT = {"name": "portico", "version": "1"}
 _META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -99,13 +103,14 @@ class _Asking:
         return await self._send("POST", orjson.dumps(message), said)
 
     async def _send(self, method: str, body: bytes, said: Sequence[Header]) -> Answer:
+        headers, most = (*_BASE, *said, *self._address.headers), MOST_LIST_BYTES
+        if self._address.url == BRIDGE_URL:
+            path, settings = urlsplit(BRIDGE_URL).path, self._outbound.settings
+            return await send_to_own_bridge(
+                settings, method, path, timeout_s=START_TIMEOUT_S, max_bytes=most, headers=headers, body=body
+            )
         return await self._outbound.send(
-            method,
-            self._address.url,
-            timeout_s=TIMEOUT_S,
-            max_bytes=MOST_LIST_BYTES,
-            headers=(*_BASE, *said, *self._address.headers),
-            body=body,
+            method, self._address.url, timeout_s=TIMEOUT_S, max_bytes=most, headers=headers, body=body
         )
 
     def _result(self, answer: Answer) -> dict[str, Any]:

@@ -71,33 +71,68 @@ async def export_local_servers(deps: DepsDep, scope: OrgScope = needs("tools.man
     return ExportWire(text=await local_file.export_file(scope, deps))
 
 
-@router.get("/{server}")
+@router.get("/{local_server}")
 async def find_local_server(
-    server: Name, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.read")
+    local_server: Name, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.read")
 ) -> LocalServerWire:
-    return _shown(await local.find_server(scope, server, deps), request, scope, deps)
+    return _shown(await local.find_server(scope, local_server, deps), request, scope, deps)
 
 
-@router.patch("/{server}")
+@router.patch("/{local_server}")
 async def update_local_server(
-    server: Name, ask: LocalServerPatch, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.manage")
+    local_server: Name, ask: LocalServerPatch, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.manage")
 ) -> LocalServerWire:
     """Ends the running process, if any; the next call starts it as it is defined now."""
-    before = (await local.find_server(scope, server, deps)).definition
-    return _shown(await local.update_server(scope, server, _changed(before, ask), deps), request, scope, deps)
+    before = (await local.find_server(scope, local_server, deps)).definition
+    return _shown(await local.update_server(scope, local_server, _changed(before, ask), deps), request, scope, deps)
 
 
-@router.delete("/{server}", status_code=204)
-async def remove_local_server(server: Name, deps: DepsDep, scope: OrgScope = needs("tools.manage")) -> None:
+@router.delete("/{local_server}", status_code=204)
+async def remove_local_server(local_server: Name, deps: DepsDep, scope: OrgScope = needs("tools.manage")) -> None:
     """With its service in the hub, its process, and its own folder."""
-    await local.remove_server(scope, server, deps)
+    await local.remove_server(scope, local_server, deps)
 
 
-@router.post("/{server}/{order}")
-async def order_local_server(
-    server: Name, order: Order, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.manage")
+@router.post("/{local_server}/start")
+async def start_local_server(
+    local_server: Name, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.manage")
 ) -> LocalServerWire:
-    """Start, stop or restart its process. A stopped server is started again by the next call; disable it to prevent that."""
+    """Now rather than with the next call."""
+    return await _ordered(local_server, "start", request, scope, deps)
+
+
+@router.post("/{local_server}/stop")
+async def stop_local_server(
+    local_server: Name, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.manage")
+) -> LocalServerWire:
+    """End its process. The next call starts it again; disable it to prevent that."""
+    return await _ordered(local_server, "stop", request, scope, deps)
+
+
+@router.post("/{local_server}/restart")
+async def restart_local_server(
+    local_server: Name, request: Request, deps: DepsDep, scope: OrgScope = needs("tools.manage")
+) -> LocalServerWire:
+    """End its process, and start it anew."""
+    return await _ordered(local_server, "restart", request, scope, deps)
+
+
+@router.get("/{local_server}/logs")
+async def read_local_server_log(
+    local_server: Name, deps: DepsDep, scope: OrgScope = needs("tools.manage")
+) -> LocalServerLogWire:
+    """What it wrote to its standard error since the bridge started, up to 500 lines; its secrets are masked."""
+    found = await local.find_server(scope, local_server, deps)
+    answer = await send_to_own_bridge(
+        deps.settings, "GET", f"/servers/{found.service_id}/logs", timeout_s=5, max_bytes=MOST_LOG_BYTES
+    )
+    lines = json.loads(answer.body)["lines"] if answer.status == 200 else []
+    return LocalServerLogWire(
+        lines=[LogLineWire(at=datetime.fromtimestamp(each["at"], UTC), text=each["text"]) for each in lines]
+    )
+
+
+async def _ordered(server: str, order: Order, request: Request, scope: OrgScope, deps: Deps) -> LocalServerWire:
     found = await local.find_server(scope, server, deps)
     if order != "stop" and not deps.settings.runs_local_servers:
         raise local.LocalServersOff
@@ -108,21 +143,6 @@ async def order_local_server(
     told = json.loads(answer.body)
     shown = _shown(found, request, scope, deps)
     return shown.model_copy(update={"state": told["state"], "error": told["error"]})
-
-
-@router.get("/{server}/logs")
-async def read_local_server_log(
-    server: Name, deps: DepsDep, scope: OrgScope = needs("tools.manage")
-) -> LocalServerLogWire:
-    """What it wrote to its standard error since the bridge started, up to 500 lines; its secrets are masked."""
-    found = await local.find_server(scope, server, deps)
-    answer = await send_to_own_bridge(
-        deps.settings, "GET", f"/servers/{found.service_id}/logs", timeout_s=5, max_bytes=MOST_LOG_BYTES
-    )
-    lines = json.loads(answer.body)["lines"] if answer.status == 200 else []
-    return LocalServerLogWire(
-        lines=[LogLineWire(at=datetime.fromtimestamp(each["at"], UTC), text=each["text"]) for each in lines]
-    )
 
 
 def _shown(server: LocalServer, request: Request, scope: OrgScope, deps: Deps) -> LocalServerWire:

@@ -19,6 +19,7 @@ from portico.kernel.errors import Refusal
 from portico.kernel.ids import OrgId, ServiceId
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
+from portico.platform.link import BRIDGE_URL
 from portico.platform.outbound import Outbound
 
 MOST_AT_ONCE = 5
@@ -95,6 +96,8 @@ async def _note_failure(route: hub.ServiceRoute, error: str, deps: Deps) -> None
         if before.listed_at is None:
             failed = replace(before, tried_at=deps.clock.now(), tries=before.tries + 1, error=error[:500])
             await store.save_server(tx, scope, failed)
+            if failed.trusted != before.trusted:
+                tx.nudge("snapshot")
 
 
 def _is_due(server: Server | None, now: datetime) -> bool:
@@ -111,6 +114,10 @@ async def _routes(deps: Deps) -> list[hub.ServiceRoute]:
 
 async def _address_of(route: hub.ServiceRoute, deps: Deps) -> Address | None:
     urls = [end.url for version in route.versions for end in version.endpoints if version.weight > 0]
+    if urls and urls[0] == BRIDGE_URL:
+        # The bridge is told what the gateway would tell it: whose server, and who asks.
+        told = (("X-Portico-Org", route.org_id), ("X-Portico-Service", route.id), ("X-Portico-Principal", "system"))
+        return Address(urls[0], told)
     if not urls or not urls[0].startswith(("http://", "https://")):
         return None
     if route.credential is None:

@@ -3,9 +3,12 @@
 import asyncio
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,10 @@ from a2a.types.a2a_pb2 import (
     TaskState,
 )
 from a2a.utils.errors import TaskNotFoundError
+from google.protobuf import json_format
 
 from tests.gateway.a2a_agents import echo_agent, saying
-from tests.installation import Installation, Owner
+from tests.installation import EXAMPLES, Installation, Owner
 
 CALLS_S = 15.0
 
@@ -218,3 +222,60 @@ def test_the_mesh_says_who_takes_a_task_and_why(installation: Installation, echo
         assert (none.status_code, none.json()["code"]) == (503, "NO_ENDPOINT")
         listed = owner.get("/agents", capability="talk", health="healthy")["items"]
         assert {"first", "second"} <= {each["name"] for each in listed}
+
+
+@contextmanager
+def sample_agent(program: str, *arguments: str, **environment: str) -> Iterator[str]:
+    command = [sys.executable, str(EXAMPLES / program), *arguments]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment}
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def repository(folder: Path) -> str:
+    """A project with one change."""
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@project.example")
+    for asked in (("init", "-q"), (*who, "commit", "-q", "--allow-empty", "-m", "Begin")):
+        subprocess.run(["git", "-C", str(folder), *asked], check=True, timeout=20)
+    return str(folder)
+
+
+@pytest.mark.req("HY1")
+async def test_a_gateway_agent_asks_specialists_through_the_mesh_and_composes_a_dashboard(
+    installation: Installation, tmp_path: Path
+) -> None:
+    folder = repository(tmp_path)
+    with installation.signed_in() as owner, ExitStack() as stack:
+        key = owner.make_key("project", permissions=["services.read", "services.call", "agents.read"])
+        files = stack.enter_context(sample_agent("files_agent.py", "--folder", str(EXAMPLES)))
+        history = stack.enter_context(sample_agent("history_agent.py", "--folder", folder))
+        portico = ("--portico", installation.url)
+        project = stack.enter_context(sample_agent("project_agent.py", *portico, PORTICO_KEY=key))
+        for name, url in (("files", files), ("history", history), ("project", project)):
+            owner.make("/agents", url=url, name=name)
+        agent = Registered(installation, owner, "project")
+        wait_until_served(agent)
+        async with httpx.AsyncClient(timeout=20) as http:
+            client = await agent.client(http, agent.mine)
+            [made] = [event async for event in client.send_message(saying("Show me the project"))]
+        text, data = made.task.artifacts[0].parts
+        assert text.text == "2 of 2 specialists answered."
+        found = json_format.MessageToDict(data.data)
+        assert [each["type"] for each in found["widgets"]] == ["Metrics", "TaskList"]
+        board = owner.make("/dashboards", name="project")
+        offered = owner.make(f"/dashboards/{board['id']}/compose", title="The project", widgets=found["widgets"])
+        assert offered["id"]
+        owner.wait_for(lambda: hops(owner), "a record of every hop", CALLS_S)
+
+
+def hops(owner: Owner) -> set[str]:
+    names = {each["service"]["name"] for each in owner.get("/calls", page_size=50)["items"]}
+    return names if names >= {"files", "history", "project"} else set()

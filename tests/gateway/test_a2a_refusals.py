@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from portico.domains.agents.model import InterfaceEntry
 from portico.domains.routing.model import LimitEntry
 from tests.gateway import house as terms
 from tests.gateway.a2a_agents import agent, speaking
@@ -255,3 +256,18 @@ async def test_what_portico_cannot_know_is_not_made_up(build: Builder) -> None:
     house.gate.asks.told(ask.number, None)
     told = await asking
     assert (told.status, told.json["error"]["data"][0]["reason"]) == (503, "NOT_READY")
+
+
+@pytest.mark.req("N9")
+async def test_a_client_does_not_choose_the_tenant_at_the_agent(build: Builder) -> None:
+    upstream = await build.upstream(result({"task": TASK}), result(TASK), answer(json.dumps(TASK).encode()))
+    own = InterfaceEntry("JSONRPC", "1.0", "/rpc", "ours")
+    house = await build.house(agent(upstream.url), agent(upstream.url, interfaces=(own,), name="tenanted"))
+    await say(house, rpc("SendMessage", {"message": MESSAGE, "tenant": "theirs"}))
+    assert b"theirs" not in upstream.requests[0]
+    await house.ask(
+        "POST", "/a2a/tenanted", rpc("SendMessage", {"message": MESSAGE, "tenant": "theirs"}), headers=NEWER
+    )
+    assert b'"tenant":"ours"' in upstream.requests[1]
+    await house.ask("GET", "/a2a/echo/tasks/t1?historyLength=2&tenant=theirs&id=t2", headers=NEWER)
+    assert b"GET /rest/tasks/t1?historyLength=2 HTTP/1.1" in upstream.requests[2]

@@ -7,7 +7,7 @@ that speaks the same gets it as it is.
 import json
 import re
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from portico.domains.agents import shapes
 from portico.gateway.refusals import RouteNotFound
@@ -279,7 +279,9 @@ def read_rest(head: Head, rest: bytes, body: bytes) -> Ask:
     else:
         params |= _query(head.query)
     ask = Ask(operation, params, "0.3" if old else "1.0", "HTTP+JSON", body)
-    ask.rest = rest + (b"?" + head.query if head.query else b"")
+    # Only what is known of a query goes on: an agent could read another task from the rest.
+    known = {name: params[name] for name in sorted(_QUERIES) if name in params} if head.method == b"GET" else {}
+    ask.rest = rest + (b"?" + urlencode(known).encode() if known else b"")
     check(ask)
     return ask
 

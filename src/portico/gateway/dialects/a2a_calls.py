@@ -81,7 +81,9 @@ def choose(interfaces: tuple[InterfaceEntry, ...], ask: Ask) -> InterfaceEntry |
 
 
 def is_verbatim(ask: Ask, interface: InterfaceEntry) -> bool:
-    return (ask.binding, ask.version, None) == (interface.binding, interface.version, interface.tenant)
+    """A tenant is Portico's to name: under its credential, a client's word for it could lead to somebody else's tasks."""
+    same = (ask.binding, ask.version) == (interface.binding, interface.version)
+    return same and interface.tenant is None and "tenant" not in ask.params
 
 
 def write_request(ask: Ask, interface: InterfaceEntry, given: list[Header], *, changed: bool) -> Written:

@@ -113,7 +113,7 @@ async def test_a_changed_definition_is_held_back_until_it_is_approved(build: Bui
     assert names(await ask(house, "tools/list")) == []
     assert refusal(await call(house, "read_file", {"path": "/a"})) == (200, 9208, "TOOL_HELD_BACK")
     assert len(server.requests) == 3
-    [told] = house.gate.tools.reports
+    [told] = house.gate.tools.reports.values()
     assert told == ToolsSeen(terms.ORG, "svc_files", (pin(changed).text,), complete=True)
     approved = entry(changed)
     house.gate.adopt(snapshot(server, (approved,), version=3))
@@ -135,7 +135,7 @@ async def test_a_tool_that_nobody_listed_is_unknown_and_reported_once(build: Bui
     assert refusal(await call(house, "drop_table")) == (200, -32602, "NOT_FOUND")
     for _ in range(3):
         assert names(await ask(house, "tools/list")) == ["read_file"]
-    [told] = house.gate.tools.reports
+    [told] = house.gate.tools.reports.values()
     assert (told.complete, told.definitions) == (True, (pin(READ).text, pin(DROP).text))
     assert len(server.requests) == 3
 
@@ -144,7 +144,7 @@ async def test_a_page_is_no_whole_list(build: Builder) -> None:
     house, _ = await behind(build, listing(DROP, nextCursor="2"), listing(READ), tools=(entry(READ),))
     assert names(await ask(house, "tools/list")) == []
     assert names(await ask(house, "tools/list", {"cursor": "2"})) == ["read_file"]
-    [told] = house.gate.tools.reports
+    [told] = house.gate.tools.reports.values()
     assert (told.complete, told.definitions) == (False, (pin(DROP).text,))
 
 
@@ -152,7 +152,7 @@ async def test_a_server_that_was_never_listed_passes_on_trust_and_is_reported(bu
     house, _ = await behind(build, listing(READ, DROP), DONE, is_open=True)
     assert names(await ask(house, "tools/list")) == ["read_file", "drop_table"]
     assert (await call(house, "drop_table")).status == 200
-    assert [told.complete for told in house.gate.tools.reports] == [True]
+    assert [told.complete for told in house.gate.tools.reports.values()] == [True]
 
 
 async def test_a_list_in_a_stream_is_looked_through_too(build: Builder) -> None:
@@ -340,6 +340,17 @@ async def test_a_list_is_kept_as_long_as_its_server_says_and_no_longer_than_a_sn
     await ask(house, "tools/list", META, headers=headers, secret=OTHER)
     house.gate.adopt(snapshot(server, (entry(READ, "disabled"),), version=3))
     assert names(await ask(house, "tools/list", META, headers=headers)) == []
+    assert len(server.requests) == 3
+
+
+async def test_a_kept_list_does_not_outlive_a_definition(build: Builder) -> None:
+    fresh, changed = (listing(each, ttlMs=60_000) for each in (READ, {**READ, "title": "New"}))
+    house, server = await behind(build, fresh, changed, fresh, tools=(entry(READ),))
+    headers = SINGLE + "Mcp-Method: tools/list\r\n"
+    assert names(await ask(house, "tools/list", META, headers=headers)) == ["read_file"]
+    # Somebody else is shown another definition meanwhile.
+    assert names(await ask(house, "tools/list", secret=OTHER)) == []
+    assert names(await ask(house, "tools/list", META, headers=headers)) == ["read_file"]
     assert len(server.requests) == 3
 
 

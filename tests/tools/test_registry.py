@@ -1,14 +1,16 @@
 """What becomes of a tool's definition: seen, trusted or held back, changed, decided about, gone."""
 
+import orjson
 import pytest
 
 from portico.domains.events import public as events
 from portico.domains.hub.service import delete_service
 from portico.domains.routing.compile import compile_snapshot
 from portico.domains.routing.model import Snapshot
-from portico.domains.tools import service, store
-from portico.domains.tools.errors import NothingToReject, PinMoved
-from portico.domains.tools.model import MOST_VERSIONS, ToolsEntry
+from portico.domains.tools import public as tools
+from portico.domains.tools import refresh, service, store
+from portico.domains.tools.errors import NothingToReject, PinMoved, TooMuchApproved
+from portico.domains.tools.model import MOST_OPEN_TRIES, MOST_VERSIONS, ToolsEntry
 from portico.kernel.clock import ManualClock
 from portico.kernel.errors import NotFound
 from portico.platform.deps import Deps
@@ -183,3 +185,39 @@ async def test_with_its_service_everything_of_it_goes(deps: Deps) -> None:
     assert (await shows(deps, files, READ)).anything is False
     assert await listed(deps) == {}
     assert (await compile_snapshot(deps)).services == ()
+
+
+@pytest.mark.req("R-SVC-007")
+async def test_a_server_that_never_lets_itself_be_listed_does_not_stay_open(deps: Deps, clock: ManualClock) -> None:
+    await register(deps)
+    for _ in range(MOST_OPEN_TRIES):
+        assert tools_of(await compile_snapshot(deps)).open
+        clock.advance(seconds=600)
+        assert (await refresh.list_new_servers(deps)).failed == 1
+    assert not tools_of(await compile_snapshot(deps)).open
+    files = (await service.meter_servers(ADMIN, deps))[0].server.service_id
+    await shows(deps, files, READ)
+    assert await states(deps) == {"read_file": "quarantined"}
+
+
+async def test_a_definition_that_changes_with_every_list_is_news_once(deps: Deps, clock: ManualClock) -> None:
+    files = await register(deps)
+    await shows(deps, files, READ)
+    for number in range(5):
+        clock.advance(seconds=1)
+        definition = orjson.dumps({**READ, "description": f"It is {number}."})
+        await tools.note_seen(ADMIN.org_id, tools.Seen(files, tools.sighted([definition]), True, "traffic"), deps)
+    assert (await listed(deps))["read_file"].tool.versions == 2
+    assert (await kinds(deps)).count("tool.changed.v1") == 1
+
+
+async def test_what_an_org_has_approved_is_bounded(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_ORG_TOKENS", 50)
+    monkeypatch.setattr(store, "MOST_ORG_TOOLS", 3)
+    await shows(deps, await register(deps), READ, DROP)
+    assert sorted((await states(deps)).values()) == ["approved", "quarantined"]
+    waiting = next(each.tool for each in (await listed(deps)).values() if each.tool.state == "quarantined")
+    with pytest.raises(TooMuchApproved):
+        await service.approve_tools(ADMIN, [(waiting.id, None)], deps)
+    noted = await shows(deps, await register(deps, "mail"), READ, DROP)
+    assert noted.new == 1

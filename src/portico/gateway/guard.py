@@ -5,14 +5,12 @@ the registry of each server, and what the servers have shown since.
 """
 
 import hashlib
-import re
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import orjson
 import structlog
 
 from portico.domains.routing.model import ServiceEntry, Snapshot, ToolsSeen
@@ -23,56 +21,14 @@ from portico.domains.tools.model import ToolEntry
 from portico.domains.tools.pins import Pinned
 from portico.domains.usage.lines import GuardNote, guard_note, stages_ending
 from portico.domains.usage.model import Stage
-from portico.gateway.dialects import mcp
-from portico.kernel.errors import FieldError, Refusal
+from portico.gateway.tool_asks import AskedTool, BadArguments, PolicyDenied, ToolHeldBack, ToolNotFound, canonical
 
 if TYPE_CHECKING:
     from portico.gateway.view import Who
 
 log = structlog.get_logger("portico.gateway")
-MOST_CHECKERS = 2000
-MOST_REPORTS = 100
-MOST_MEMBERS = 100_000
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-# Servers in some languages read names without regard to case, and would see another call than was judged.
-_ROUTED = frozenset({"jsonrpc", "id", "method", "params", "name", "arguments", "uri", "_meta"})
-
-
-class ToolRefused(Refusal):
-    """Told as the error of one request, which is not the end of its session: `rpc_code` None is the E-code's number."""
-
-    rpc_code: int | None = None
-
-
-class ToolNotFound(ToolRefused):
-    """The same words for a tool that is not there and one that a policy hides."""
-
-    code = "NOT_FOUND"
-    rpc_code = mcp.INVALID_PARAMS
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"There is no tool {name[:200]!r} here.")
-
-
-class ToolHeldBack(ToolRefused):
-    code = "TOOL_HELD_BACK"
-
-
-class PolicyDenied(ToolRefused):
-    code = "POLICY_DENIED"
-
-
-class BadArguments(ToolRefused):
-    code = "INVALID_INPUT"
-    rpc_code = mcp.INVALID_PARAMS
-
-    def __init__(self, message: str, problems: tuple[FieldError, ...] = ()) -> None:
-        super().__init__(message)
-        self._problems = problems
-
-    @property
-    def fields(self) -> tuple[FieldError, ...]:
-        return self._problems
+MOST_CHECKERS = 500
+MOST_REPORTS, MOST_REPORT_BYTES = 50, 1024 * 1024
 
 
 class Guarded:
@@ -117,12 +73,15 @@ class ToolBook:
         self._moved: dict[tuple[str, str], str] = {}
         self._checkers: OrderedDict[tuple[str, bytes], Checker] = OrderedDict()
         self._reported: dict[str, bytes] = {}
-        self.reports: deque[ToolsSeen] = deque(maxlen=MOST_REPORTS)
+        # What control is still to be told, one report for each server.
+        self.reports: dict[str, ToolsSeen] = {}
         self.on_report = _nobody
         self.outcomes: dict[str, int] = {}
         self.decisions: dict[str, int] = {}
         self.waiting = 0
         self.left_out = self.cached = 0
+        # Grows whenever a definition moves away from the approved one or back: lists kept before say too much or too little.
+        self.generation = 0
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Expressions that stayed the same are not compiled again."""
@@ -144,8 +103,8 @@ class ToolBook:
         services = {service.id for service in snapshot.services}
         for place in [each for each in self._moved if each[0] not in services]:
             del self._moved[place]
-        for service_id in [each for each in self._reported if each not in services]:
-            del self._reported[service_id]
+        # What control still does not know after it made a new snapshot, it is told again.
+        self._reported.clear()
 
     def report(self) -> dict[str, float]:
         """Prometheus samples, as in Stats.report."""
@@ -165,10 +124,10 @@ class ToolBook:
 
     # -- calls -----------------------------------------------------------------------------------------------------------
 
-    def judge_call(self, entry: ServiceEntry, who: "Who", request: dict[str, str], call: "AskedTool") -> Guarded:
+    def judge_call(self, entry: ServiceEntry, who: "Who", request: dict[str, str], call: AskedTool) -> Guarded:
         """raises ToolNotFound (404) · ToolHeldBack, PolicyDenied (403) · BadArguments (400)"""
         began_ns = time.perf_counter_ns()
-        text = _canonical(call.args)
+        text = canonical(call.args)
         tool = self._tools(entry).get(call.name)
         rules = self._rules.get(entry.org_id, ())
         registry = entry.tools
@@ -231,6 +190,7 @@ class ToolBook:
         """Those that are approved as they are and that no policy hides, as they came."""
         known, registry, hiding = self._tools(entry), entry.tools, self._hiding.get(entry.org_id, ())
         is_open = registry is None or registry.open
+        hiding = tuple(rule for rule in hiding if rule.concerns(who.id, entry.name))
         names = [each.name for _, each in shown if each is not None]
         twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
         kept: list[Any] = []
@@ -247,11 +207,15 @@ class ToolBook:
         return Listed(kept, len(shown) - len(kept))
 
     def _is_usable(self, service_id: str, tool: ToolEntry, pinned: Pinned) -> bool:
-        if pinned.pin == tool.pin:
-            self._moved.pop((service_id, tool.name), None)
-            return tool.state in {"approved", "deprecated"}
-        self._moved[service_id, tool.name] = pinned.pin
-        return False
+        place = (service_id, tool.name)
+        now = None if pinned.pin == tool.pin else pinned.pin
+        if self._moved.get(place) != now:
+            self.generation += 1
+            if now is None:
+                del self._moved[place]
+            else:
+                self._moved[place] = now
+        return now is None and tool.state in {"approved", "deprecated"}
 
     def sight(self, entry: ServiceEntry, shown: Sequence[Pinned], *, complete: bool) -> None:
         """Tell control of what its snapshot does not know; once, until something else is seen."""
@@ -266,9 +230,9 @@ class ToolBook:
             return
         told = shown if complete else news
         digest = _key_of(b"complete" if complete else b"", *(each.pin.encode() for each in told))
-        if self._reported.get(entry.id) != digest:
+        if self._reported.get(entry.id) != digest and (entry.id in self.reports or len(self.reports) < MOST_REPORTS):
             self._reported[entry.id] = digest
-            self.reports.append(ToolsSeen(entry.org_id, entry.id, tuple(each.text for each in told), complete))
+            self.reports[entry.id] = _report(entry, told, self.reports.get(entry.id), complete=complete)
             self.on_report()
 
     def _tools(self, entry: ServiceEntry) -> dict[str, ToolEntry]:
@@ -277,66 +241,6 @@ class ToolBook:
             tools = () if entry.tools is None else entry.tools.tools
             held = self._index[entry.id] = (entry.tools, {tool.name: tool for tool in tools})
         return held[1]
-
-
-class AskedTool:
-    """A tools/call as it is judged. `repeatable`: the whole call is in name and arguments, so its result may be kept."""
-
-    __slots__ = ("args", "idempotency_key", "name", "repeatable")
-
-    def __init__(self, name: str, params: dict[str, Any], idempotency_key: str) -> None:
-        args = params.get("arguments")
-        if args is not None and not isinstance(args, dict):
-            raise BadArguments(
-                "The arguments of a tool must be an object.", (FieldError("arguments", "must be an object"),)
-            )
-        self.name, self.idempotency_key = name, idempotency_key
-        self.args: dict[str, Any] = args or {}
-        self.repeatable = not params.keys() - {"name", "arguments", "_meta"}
-
-
-def read_once(body: bytes, rpc_id: bytes) -> dict[str, Any]:
-    """The message as plain JSON, where each name stands once.
-
-    raises   BadMessage (400): another reader could see another message in it
-    """
-    try:
-        found: dict[str, Any] = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise mcp.BadMessage(mcp.PARSE_ERROR, f"The body is not valid JSON: {error}.", rpc_id) from error
-    written = _STRING.sub(b"", body).count(b":")
-    if written > MOST_MEMBERS:
-        raise mcp.BadMessage(mcp.INVALID_REQUEST, f"The body holds more than {MOST_MEMBERS:,} members.", rpc_id)
-    if written != _members(found):
-        raise mcp.BadMessage(mcp.INVALID_REQUEST, "A name stands twice in one object of the body.", rpc_id)
-    params = found.get("params")
-    for part in (found, params if isinstance(params, dict) else {}):
-        for name in part:
-            if name not in _ROUTED and name.lower() in _ROUTED:
-                raise mcp.BadMessage(mcp.INVALID_REQUEST, f"The name {name!r} must be {name.lower()!r}.", rpc_id)
-    return found
-
-
-def _members(value: object) -> int:
-    count, level = 0, [value]
-    while level:
-        inner: list[object] = []
-        for each in level:
-            if isinstance(each, dict):
-                count += len(each)
-                inner.extend(each.values())
-            elif isinstance(each, list):
-                inner.extend(each)
-        level = inner
-    return count
-
-
-def _canonical(args: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(args, option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONEncodeError, RecursionError) as error:
-        problem = FieldError("arguments", "are nested too deeply")
-        raise BadArguments("The arguments are nested too deeply.", (problem,)) from error
 
 
 def _refuse_unless_allowed(judgement: Judgement, name: str, server: str) -> None:
@@ -363,6 +267,20 @@ def _facts(who: "Who", entry: ServiceEntry, tool: dict[str, Any], request: dict[
     }
     tags = () if entry.tools is None else entry.tools.tags
     return Facts(principal, {"name": entry.name, "tags": list(tags)}, tool, request)
+
+
+def _report(entry: ServiceEntry, told: Sequence[Pinned], before: ToolsSeen | None, *, complete: bool) -> ToolsSeen:
+    """With what was to be told before, unless this is everything; as much of it as one report may hold."""
+    texts = [each.text for each in told]
+    if before is not None and not complete:
+        texts = list(dict.fromkeys([*before.definitions, *texts]))
+    size, fit = 0, []
+    for text in texts:
+        size += len(text)
+        if size > MOST_REPORT_BYTES:
+            break
+        fit.append(text)
+    return ToolsSeen(entry.org_id, entry.id, tuple(fit), complete and len(fit) == len(texts))
 
 
 def _is_news(known: ToolEntry | None, seen: Pinned) -> bool:

@@ -28,6 +28,7 @@ FromControl = TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings | Told
 REPORT_S = 1.0
 # Long enough to gather a burst of calls into one nudge, short enough that a live tail feels live.
 NUDGE_S = 0.05
+TELL_S = 0.2
 
 
 class ControlLink:
@@ -117,9 +118,11 @@ class ControlLink:
         book.link_opened()
         while True:
             while book.reports:
-                await link.send(book.reports.popleft())
+                await link.send(book.reports.pop(next(iter(book.reports))))
             self._saw_tools.clear()
             await self._saw_tools.wait()
+            # What is seen meanwhile of the same server goes with it.
+            await asyncio.sleep(TELL_S)
 
     async def _nudge(self, link: Link[FromControl]) -> None:
         while True:

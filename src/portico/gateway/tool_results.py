@@ -15,12 +15,12 @@ MOST_LIST_TTL_S: Final = 3600
 _JSON = (b"Content-Type", b"application/json")
 
 
-def list_key(admitted: AdmittedCall, version: int, params: dict[str, Any], request: dict[str, str]) -> bytes | None:
+def list_key(admitted: AdmittedCall, version: str, params: dict[str, Any], request: dict[str, str]) -> bytes | None:
     """A list is each principal's own, and of one snapshot: what is approved or hidden may be another with the next."""
     if params.keys() - {"cursor", "_meta"}:
         return None
     who, entry = admitted.known.who, admitted.service.entry
-    parts = ("tools/list", who.org_id, who.scope, entry.id, who.id, str(version), *sorted(request.values()))
+    parts = ("tools/list", who.org_id, who.scope, entry.id, who.id, version, *sorted(request.values()))
     meta = params.get("_meta")
     # What a client can do may decide what it is shown; who it is and what ties the request to others does not.
     told = meta.get("io.modelcontextprotocol/clientCapabilities") if isinstance(meta, dict) else None

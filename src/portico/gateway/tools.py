@@ -13,13 +13,13 @@ from portico.gateway.call import AdmittedCall, RawCall, RoutedCall
 from portico.gateway.dialects import mcp
 from portico.gateway.forward import Forward
 from portico.gateway.gate import Gate
-from portico.gateway.guard import AskedTool, ToolRefused, read_once
 from portico.gateway.pipeline import GovernedCall
 from portico.gateway.refusals import UpstreamTimeout
 from portico.gateway.relay import Relay
 from portico.gateway.route import route
 from portico.gateway.sessions import Session
 from portico.gateway.settle import settle_refused
+from portico.gateway.tool_asks import AskedTool, ToolRefused, read_once
 from portico.gateway.tool_list import ToolList
 from portico.gateway.tool_results import MOST_LIST_TTL_S, kept_answer, list_key, result_of
 from portico.gateway.wire.exchange import Exchange
@@ -146,7 +146,9 @@ class ToolsCall(GovernedCall):
         if guarded is not None and guarded.cache_key is not None:
             self._cache_key, self._keep_ttl_s = guarded.cache_key, guarded.cache_ttl_s
         elif message.method == "tools/list" and mcp.is_single(self.raw.head):
-            self._cache_key = list_key(admitted, gate.view.version, self._params, self._request())
+            self._cache_key = list_key(
+                admitted, f"{gate.view.version}.{gate.tools.generation}", self._params, self._request()
+            )
         if self._cache_key is None:
             return False
         kept = gate.cache.get(self._cache_key)

@@ -38,7 +38,7 @@ FromGateway = Hello | StatusReport | JournalGrew | AskControl | ToolsSeen | Brid
 HEARTBEAT_S = 1.0
 FRESH_S = 5.0
 # What gateways saw of tools and nobody wrote down yet; what does not fit is seen again with the next list.
-MOST_SEEN = 200
+MOST_SEEN = 50
 Welcome = Callable[[Hello], Awaitable[Snapshot]]
 # Longest that a gateway's question may take; what is asked after it waits that long.
 ANSWER_S = 4.0

@@ -75,6 +75,12 @@ class Rule:
         except Unusable as unusable:
             return cls(entry, None, f"its expression {unusable}", patterns)
 
+    def concerns(self, principal_id: str, server: str) -> bool:
+        """Whether it may cover any tool of the server for this principal."""
+        if self.entry.subjects and principal_id not in self.entry.subjects:
+            return False
+        return not self.patterns or any(fnmatchcase(server, each) for each, _ in self.patterns)
+
     def covers(self, principal_id: str, server: str, tool: str) -> bool:
         if self.entry.subjects and principal_id not in self.entry.subjects:
             return False

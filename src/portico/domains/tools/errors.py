@@ -1,4 +1,4 @@
-from portico.domains.tools.model import MOST_POLICIES
+from portico.domains.tools.model import MOST_ORG_TOKENS, MOST_POLICIES
 from portico.kernel.errors import Conflict, FieldError, Refusal
 
 
@@ -7,6 +7,14 @@ class PinMoved(Conflict):
         super().__init__(
             f"The tool {name!r} was seen with another definition since; its pin is now {seen_pin}.",
             details="Look at the difference again, then decide about that pin.",
+        )
+
+
+class TooMuchApproved(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            f"The approved definitions of this org would come to more than {MOST_ORG_TOKENS:,} tokens.",
+            details="Remove tool servers that nobody uses, or ask for shorter definitions.",
         )
 
 

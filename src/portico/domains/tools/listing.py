@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from portico.domains.tools.errors import ListingFailed
-from portico.domains.tools.pins import MOST_TOOLS, Pinned, pinned
+from portico.domains.tools.pins import MOST_LISTED_BYTES, MOST_TOOLS, Pinned, pinned
 from portico.kernel.errors import Refusal
 from portico.platform.link import BRIDGE_URL
 from portico.platform.outbound import Answer, Header, Outbound, send_to_own_bridge
@@ -90,6 +90,8 @@ class _Asking:
             for each in map(pinned, tools):
                 if each is not None and len(found) < MOST_TOOLS:
                     found[each.name] = each
+            if sum(len(each.text) for each in found.values()) > MOST_LISTED_BYTES:
+                raise ListingFailed(f"The server's tools are larger than {MOST_LISTED_BYTES:,} bytes.")
             cursor = result.get("nextCursor")
             if cursor is None:
                 return tuple(found.values())

@@ -20,6 +20,10 @@ Effect = Literal["allow", "deny", "hide"]
 USABLE: frozenset[ToolState] = frozenset({"approved", "deprecated"})
 MOST_VERSIONS = 50
 MOST_POLICIES, MOST_HIDING, MOST_LOOPING = 100, 20, 5
+# Of one org: what is approved travels to every gateway with each snapshot.
+MOST_ORG_TOOLS, MOST_ORG_TOKENS = 5000, 2_000_000
+# A server that cannot be listed this often (for about forty minutes) is no longer open on trust.
+MOST_OPEN_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,11 @@ class Server:
     tried_at: datetime | None = None
     tries: int = 0
     error: str | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it is open, and its first listing approved with it. Else one that never lets itself be listed stayed open."""
+        return self.listed_at is None and self.first_seen == "trust" and self.tries < MOST_OPEN_TRIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import orjson
 PINNED = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 MOST_DEFINITION_BYTES = 64 * 1024
 MOST_NAME_CHARS = 200
-MOST_TOOLS = 1000
+MOST_TOOLS, MOST_LISTED_BYTES = 1000, 4 * 1024 * 1024
 # The stated estimate of the meter: English and JSON come to about four bytes a token with common tokenizers.
 BYTES_PER_TOKEN = 4
 

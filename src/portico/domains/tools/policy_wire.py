@@ -20,7 +20,7 @@ Target = Annotated[
     Field(min_length=1, max_length=264),
     Shaped(r"[a-z0-9*-]{1,63}/.{1,200}", "must be server/tool, with * for any, such as files/* or */delete_*"),
 ]
-Targets = Annotated[list[Target], Field(max_length=100)]
+Targets = Annotated[list[Target], Field(max_length=20)]
 Json = dict[str, Any]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -12,11 +12,15 @@ from portico.domains.tenancy import public as tenancy
 from portico.domains.tools import record, store
 from portico.domains.tools.model import MOST_VERSIONS, SeenIn, Server, Tool, ToolVersion
 from portico.domains.tools.pins import MOST_TOOLS, Pinned, pinned
+from portico.domains.tools.store import Room
 from portico.kernel import ids
 from portico.kernel.ids import OrgId, ServiceId, ToolId
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
+
+QUIET = timedelta(minutes=1)
+_WAITING = frozenset({"changed", "quarantined"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,9 @@ async def note_seen(org_id: str, seen: Seen, deps: Deps) -> Noted:
         server = await store.load_server(tx, scope, seen.service_id)
         server = server or Server(ServiceId(seen.service_id), scope.org_id)
         first = server.listed_at is None and seen.complete
-        trusted = first and server.first_seen == "trust" and not await store.quarantines_always(tx, scope)
-        noting = _Noting(tx, scope, name, now, seen.seen_in, trusted=trusted)
+        trusted = seen.complete and server.trusted and not await store.quarantines_always(tx, scope)
+        room = await store.room_left(tx, scope)
+        noting = _Noting(tx, scope, name, now, seen.seen_in, room, trusted=trusted)
         noted = await noting.note(seen)
         if first:
             await store.save_server(tx, scope, replace(server, listed_at=now, tried_at=now, tries=0, error=None))
@@ -70,9 +75,12 @@ async def note_seen(org_id: str, seen: Seen, deps: Deps) -> Noted:
 class _Noting:
     """One server's definitions, written down in one transaction."""
 
-    def __init__(self, tx: Tx, scope: OrgScope, server: str, now: datetime, seen_in: SeenIn, *, trusted: bool) -> None:
+    def __init__(
+        self, tx: Tx, scope: OrgScope, server: str, now: datetime, seen_in: SeenIn, room: Room, *, trusted: bool
+    ) -> None:
         self._tx, self._scope, self._server, self._now = tx, scope, server, now
         self._seen_in, self._trusted = seen_in, trusted
+        self._tools_left, self._tokens_left = room
         self._noted = Noted()
 
     async def note(self, seen: Seen) -> Noted:
@@ -82,7 +90,8 @@ class _Noting:
             tool = known.get(name)
             if tool is not None:
                 await self._again(tool, definition)
-            elif len(known) < MOST_TOOLS:
+            elif len(known) < MOST_TOOLS and self._tools_left > 0:
+                self._tools_left -= 1
                 known[name] = await self._first_time(ServiceId(seen.service_id), definition)
         if seen.complete:
             await self._gone(tool for name, tool in known.items() if name not in shown)
@@ -104,7 +113,7 @@ class _Noting:
         await store.insert_tool(self._tx, self._scope, tool)
         await self._keep(tool, definition, 1)
         self._noted.new += 1
-        if not self._trusted:
+        if tool.state == "quarantined":
             await self._tell(record.QUARANTINED, tool)
         return tool
 
@@ -116,7 +125,8 @@ class _Noting:
                 await store.update_tool(self._tx, self._scope, tool)
                 await self._tell(record.RESTORED, tool)
                 return
-        if tool.seen_pin == definition.pin:
+        waits = tool.state in _WAITING
+        if tool.seen_pin == definition.pin or (waits and self._is_noise(tool)):
             return
         known = await store.find_version(self._tx, self._scope, tool.id, definition.pin)
         changed = replace(
@@ -132,9 +142,13 @@ class _Noting:
         if known is None:
             await self._keep(changed, definition, changed.versions)
         self._noted.changed += 1
-        # A definition that was approved before needs nobody to look at it again.
-        if changed.state in {"changed", "quarantined"}:
+        # Who was told once that something waits is not told again, and a definition approved before waits for nobody.
+        if changed.state in _WAITING and not waits:
             await self._tell(record.CHANGED, changed)
+
+    def _is_noise(self, tool: Tool) -> bool:
+        """Some servers write the time into their definitions: each list would be news, and a row."""
+        return self._seen_in == "traffic" and self._now - tool.changed_at < QUIET
 
     async def _gone(self, tools: Iterable[Tool]) -> None:
         for tool in tools:
@@ -154,8 +168,9 @@ class _Noting:
             await store.drop_versions(self._tx, self._scope, tool.id, number - MOST_VERSIONS + 1, kept)
 
     def _trust(self, tool: Tool) -> Tool:
-        if not self._trusted:
+        if not self._trusted or tool.tokens > self._tokens_left:
             return tool
+        self._tokens_left -= tool.tokens
         self._noted.approved += 1
         return replace(tool, approved_pin=tool.seen_pin, approved_as="registration", approved_at=self._now)
 

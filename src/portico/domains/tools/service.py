@@ -9,7 +9,7 @@ from portico.domains.events import public as events
 from portico.domains.hub import public as hub
 from portico.domains.tools import record, store
 from portico.domains.tools.diff import DiffLine, diff_lines
-from portico.domains.tools.errors import NothingToReject, PinMoved
+from portico.domains.tools.errors import NothingToReject, PinMoved, TooMuchApproved
 from portico.domains.tools.model import CacheScope, FirstSeen, Server, Tool, ToolState, ToolVersion
 from portico.domains.tools.store import Metered, ToolFilter
 from portico.kernel.errors import NotFound
@@ -75,7 +75,10 @@ async def approve_tools(scope: OrgScope, asked: Sequence[tuple[str, str | None]]
     now = deps.clock.now()
     async with deps.uow() as tx:
         await events.hold_log(tx, scope)
-        return [await _approve(tx, scope, tool_id, pin, now) for tool_id, pin in asked]
+        approved = [await _approve(tx, scope, tool_id, pin, now) for tool_id, pin in asked]
+        if (await store.room_left(tx, scope)).tokens < 0:
+            raise TooMuchApproved
+        return approved
 
 
 async def reject_tool(scope: OrgScope, tool_id: str, pin: str | None, deps: Deps) -> Named:

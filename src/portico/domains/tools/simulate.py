@@ -57,7 +57,7 @@ async def simulate(scope: OrgScope, question: Question, deps: Deps) -> Judgement
         facts_of_tool(question.tool, entry),
         {"era": question.era, "address": question.address},
     )
-    is_open = server.listed_at is None and server.first_seen == "trust" and not always
+    is_open = server.trusted and not always
     if "services.call" not in principal["permissions"] and server.service_id not in granted:
         reason = "The principal has neither the permission services.call nor a grant of it on this server."
         return Judgement("deny", reason, Decision("deny", reason))

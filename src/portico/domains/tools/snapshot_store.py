@@ -8,8 +8,9 @@ from msgspec import structs
 from sqlalchemy import and_, select
 from sqlalchemy.engine import CursorResult
 
-from portico.domains.tools.model import PolicyEntry, Tool, ToolEntry, ToolsEntry, ToolState
+from portico.domains.tools.model import PolicyEntry, Server, Tool, ToolEntry, ToolsEntry, ToolState
 from portico.domains.tools.tables import policies, tool_servers, tool_terms, tool_versions, tools
+from portico.kernel.ids import OrgId
 from portico.kernel.scope import PlatformScope
 from portico.platform.db import Tx
 
@@ -51,11 +52,13 @@ async def load_registries(tx: Tx, scope: PlatformScope) -> Registries:
         tool_servers.c.service_id,
         tool_servers.c.first_seen,
         tool_servers.c.listed_at,
+        tool_servers.c.tries,
         tool_terms.c.quarantine_always,
     ).outerjoin_from(tool_servers, tool_terms, tool_terms.c.org_id == tool_servers.c.org_id)
     found = {}
-    for service_id, first_seen, listed_at, demanded in _plain(await tx.execute(query)):
-        is_open = listed_at is None and first_seen == "trust" and not demanded
+    for service_id, first_seen, listed_at, tries, demanded in _plain(await tx.execute(query)):
+        server = Server(service_id, OrgId(""), first_seen, listed_at, None, tries)
+        is_open = server.trusted and not demanded
         found[service_id] = ToolsEntry(is_open, (), tuple(by_service.pop(service_id, ())))
     always = select(tool_terms.c.org_id).where(tool_terms.c.quarantine_always)
     return Registries(found, frozenset((await tx.execute(always)).scalars()))

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portico.domains.tools.model import Server, Tool, ToolState, ToolVersion
+from portico.domains.tools.model import MOST_ORG_TOKENS, MOST_ORG_TOOLS, Server, Tool, ToolState, ToolVersion
 from portico.domains.tools.tables import tool_servers as servers
 from portico.domains.tools.tables import tool_terms as terms
 from portico.domains.tools.tables import tool_versions as versions
@@ -74,6 +74,20 @@ async def list_tools(tx: Tx, scope: OrgScope, wanted: ToolFilter, ask: PageAsk) 
     rows = [_tool_of(row) for row in await tx.execute(query)]
     total = (await tx.execute(select(func.count()).select_from(tools).where(where))).scalar_one()
     return make_page(rows, ask, lambda tool: (tool.name, tool.id), int(total))
+
+
+class Room(NamedTuple):
+    """How many more tools an org may have, and how many more tokens of definitions approved."""
+
+    tools: int
+    tokens: int
+
+
+async def room_left(tx: Tx, scope: OrgScope) -> Room:
+    approved = case((tools.c.approved_pin.is_not(None), tools.c.tokens), else_=0)
+    sums = select(func.count().label("number"), func.coalesce(func.sum(approved), 0).label("tokens"))
+    row = (await tx.execute(sums.where(tools.c.org_id == scope.org_id))).one()
+    return Room(MOST_ORG_TOOLS - int(row.number), MOST_ORG_TOKENS - int(row.tokens))
 
 
 async def meter_servers(tx: Tx, scope: OrgScope, service_ids: Sequence[str]) -> dict[str, Metered]:

@@ -100,6 +100,24 @@ async def test_a_session_is_its_makers_alone(yard: Yard) -> None:
     assert (await house.ask("POST", "/mcp/small", ping, headers=forged, secret=other)).status == 404
 
 
+async def test_line_breaks_in_a_request_do_not_make_two_of_it(yard: Yard) -> None:
+    """What stands on a line of its own would be a message of its own to the server, which nobody looked at before."""
+    await yard.open(small=script("small"))
+    hidden = '{"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": {"name": "exit", "arguments": {}}}'
+    body = (
+        '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1, "b": 2, "c":\r\n'
+        + hidden
+        + '\r\n}, "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}}'
+    )
+    said = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: add\r\nContent-Type: application/json\r\n"
+    answer = await yard.house.ask("POST", "/mcp/small", body.encode(), headers=said)
+    assert answer.status == 200, answer.body
+    assert json.loads(answer.body)["result"]["content"][0]["text"] == "3"
+    assert yard.server("small").state == "running"
+    status, told = await yard.rpc("small", "tools/call", name="add", arguments={"a": 2, "b": 2})
+    assert (status, told["result"]["content"][0]["text"]) == (200, "4")
+
+
 async def test_versions_and_methods_that_nobody_speaks_are_refused_as_the_protocol_says(yard: Yard) -> None:
     await yard.open(small=script("small"))
     status, told = await yard.rpc("small", "no/such/method")

@@ -197,6 +197,15 @@ async def test_nobody_gives_the_bridges_address_to_a_service_by_hand(client: htt
     assert made.status_code == 400
 
 
+async def test_it_has_the_one_endpoint_it_was_made_with(client: httpx2.AsyncClient) -> None:
+    await client.post("/tools/servers", json=FILES)
+    other = {"url": "http://127.0.0.1:9/mcp"}
+    for path in ("versions/v1/endpoints", "versions", "leases"):
+        draft = {**other, "version": "v2"} if path == "versions" else other
+        answer = await client.post(f"/services/files/{path}", json=draft)
+        assert answer.status_code == 409, (path, answer.text)
+
+
 async def test_orders_say_when_the_bridge_does_not_answer(client: httpx2.AsyncClient) -> None:
     await client.post("/tools/servers", json=FILES)
     answer = await client.post("/tools/servers/files/start")

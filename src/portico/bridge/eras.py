@@ -105,9 +105,8 @@ def initialized(manner: Manner, asked_version: str | None) -> Raw:
 
 
 def session_to_single(params: Members, client_info: Raw | None, log_level: Raw | None) -> Members:
-    told = {name: value for name, value in params.items() if name != "task"}
     return greet.modern_params(
-        told, client=client_info or rpc.raw({"name": "unknown", "version": "0"}), level=log_level
+        params, client=client_info or rpc.raw({"name": "unknown", "version": "0"}), level=log_level
     )
 
 

@@ -118,6 +118,8 @@ class Exchange:
             params = eras.single_to_session(params)
         elif session is not None and manner.modern:
             params = eras.session_to_single(params, session.client_info, session.log_level)
+        # A task would be found by its id alone, by every client of the process.
+        params.pop("task", None)
         heard = _Heard()
         call = talk.begin(method, params, client.timeout_s, heard.hear)
         call.answered.add_done_callback(heard.ended)

@@ -15,7 +15,7 @@ LISTS = {
     "resourcesListChanged": "notifications/resources/list_changed",
 }
 UPDATED = "notifications/resources/updated"
-MOST_LISTENERS, MOST_URIS, MOST_URI_CHARS = 1000, 100, 2000
+MOST_LISTENERS, MOST_URIS, MOST_URI_CHARS = 4000, 100, 2000
 
 
 @dataclass(slots=True, eq=False)

@@ -152,6 +152,8 @@ class Talk:
     # -- from the server ---------------------------------------------------------------------------------------------------------
 
     def heard(self, line: bytes) -> None:
+        # In a stream of events this ends a line, so it must not stand between two tokens either.
+        line = line.replace(b"\r", b" ")
         try:
             message = rpc.decode_message(line)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -32,6 +32,14 @@ class LastActiveVersion(Conflict):
         )
 
 
+class LocalHasOneEndpoint(Conflict):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is a program on Portico's own machine, and has no other endpoints or versions.",
+            details="Register a remote server under a name of its own.",
+        )
+
+
 class BuiltinReadOnly(Conflict):
     def __init__(self, name: str) -> None:
         super().__init__(f"{name!r} is a part of Portico and cannot be changed.")

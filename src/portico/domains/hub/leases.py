@@ -35,7 +35,7 @@ async def take_lease(scope: OrgScope, name: str, url: str, version: str | None, 
         raise InvalidInput("ttl_s", f"must be between {LEAST_TTL_S} and {MOST_TTL_S}")
     expires_at = deps.clock.now() + timedelta(seconds=ttl_s)
     async with deps.uow() as tx:
-        found = await service.managed(tx, scope, name)
+        found = await parts.managed_parts(tx, scope, name)
         place = _place(found, version)
         before = next((each for each in place.endpoints if each.url == url), None)
         if before is not None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from portico.domains.events import public as events
 from portico.domains.hub import part_store, service, store
 from portico.domains.hub.checks import MAX_ENDPOINTS, MAX_VERSIONS, url_problems, version_problems, weight_problems
-from portico.domains.hub.errors import EndpointTaken, LastActiveVersion, VersionTaken
+from portico.domains.hub.errors import EndpointTaken, LastActiveVersion, LocalHasOneEndpoint, VersionTaken
 from portico.domains.hub.model import Endpoint, Service, Version, VersionStatus, aggregate_status, can_take_calls
 from portico.kernel import ids
 from portico.kernel.errors import Conflict, FieldError, InvalidFields, NotFound
@@ -14,6 +14,7 @@ from portico.kernel.ids import EndpointId, VersionId
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 from portico.platform.deps import Deps
+from portico.platform.link import BRIDGE_URL
 
 _VERSION = {"service_id": str, "name": str, "version": str, "weight": int, "status": str}
 _ENDPOINT = {"service_id": str, "name": str, "version": str, "endpoint_id": str, "weight": int}
@@ -34,7 +35,7 @@ ENDPOINT_ADDED, ENDPOINT_UPDATED, ENDPOINT_REMOVED = (
 async def add_version(scope: OrgScope, name: str, version: str, weight: int, url: str, deps: Deps) -> Service:
     _refuse([*version_problems(version, weight), *url_problems(url, deps.settings.private_ranges)])
     async with deps.uow() as tx:
-        found = await service.managed(tx, scope, name)
+        found = await managed_parts(tx, scope, name)
         if found.version(version) is not None:
             raise VersionTaken(name, version)
         if len(found.versions) >= MAX_VERSIONS:
@@ -50,7 +51,7 @@ async def update_version(
     scope: OrgScope, name: str, version: str, weight: int | None, status: VersionStatus | None, deps: Deps
 ) -> Service:
     async with deps.uow() as tx:
-        found = await service.managed(tx, scope, name)
+        found = await managed_parts(tx, scope, name)
         before = version_of(found, version)
         after = replace(before, weight=before.weight if weight is None else weight, status=status or before.status)
         _refuse(weight_problems(after.weight))
@@ -63,7 +64,7 @@ async def update_version(
 
 async def remove_version(scope: OrgScope, name: str, version: str, deps: Deps) -> Service:
     async with deps.uow() as tx:
-        found = await service.managed(tx, scope, name)
+        found = await managed_parts(tx, scope, name)
         gone = version_of(found, version)
         versions = tuple(each for each in found.versions if each.id != gone.id)
         if not can_take_calls(versions):
@@ -75,7 +76,7 @@ async def remove_version(scope: OrgScope, name: str, version: str, deps: Deps) -
 async def add_endpoint(scope: OrgScope, name: str, version: str, url: str, weight: int, deps: Deps) -> Service:
     _refuse([*weight_problems(weight), *url_problems(url, deps.settings.private_ranges)])
     async with deps.uow() as tx:
-        found = await service.managed(tx, scope, name)
+        found = await managed_parts(tx, scope, name)
         place = version_of(found, version)
         endpoint = Endpoint(ids.new(EndpointId), found.id, place.id, url, weight)
         await insert_endpoint(tx, scope, found, endpoint)
@@ -85,7 +86,7 @@ async def add_endpoint(scope: OrgScope, name: str, version: str, url: str, weigh
 async def update_endpoint(scope: OrgScope, name: str, endpoint_id: str, weight: int, deps: Deps) -> Service:
     _refuse(weight_problems(weight))
     async with deps.uow() as tx:
-        found = await service.managed(tx, scope, name)
+        found = await managed_parts(tx, scope, name)
         before, place = endpoint_of(found, endpoint_id)
         after = replace(before, weight=weight)
         await part_store.update_endpoint(tx, scope, after)
@@ -95,7 +96,7 @@ async def update_endpoint(scope: OrgScope, name: str, endpoint_id: str, weight: 
 
 async def remove_endpoint(scope: OrgScope, name: str, endpoint_id: str, deps: Deps) -> Service:
     async with deps.uow() as tx:
-        found = await service.managed(tx, scope, name)
+        found = await managed_parts(tx, scope, name)
         gone, place = endpoint_of(found, endpoint_id)
         await part_store.delete_endpoint(tx, scope, gone.id)
         endpoints = [each for each in place.endpoints if each.id != gone.id]
@@ -120,6 +121,14 @@ async def saved_endpoint(
     more = {"version": place.version, "endpoint_id": endpoint.id, "weight": endpoint.weight}
     await service.record(tx, scope, kind, after, {"url": endpoint.url}, **more)
     return after
+
+
+async def managed_parts(tx: Tx, scope: OrgScope, name: str) -> Service:
+    """The service, to be given other parts: what the bridge runs has the one it was made with."""
+    found = await service.managed(tx, scope, name)
+    if any(endpoint.url == BRIDGE_URL for endpoint in found.endpoints):
+        raise LocalHasOneEndpoint(name)
+    return found
 
 
 def version_of(found: Service, version: str) -> Version:

@@ -116,3 +116,35 @@ async def test_who_may_not_see_it_any_more_hears_nothing_of_a_change_right_after
         await update_dashboard(ann.scope, made.id, {"shared": "private"}, elsewhere)
         assert (await patch(writer, room, made.version))["type"] == "patched"
         assert await reader.receive() == {"type": "left", "topic": room, "why": "forbidden"}
+
+
+@pytest.mark.req("HY9", "SP16")
+async def test_who_comes_while_nothing_changes_gets_the_state_that_was_read_for_another(deps: Deps) -> None:
+    ann, bob = await writers(deps)
+    made = await create_dashboard(ann.scope, DashboardDraft("Ops", shared="org"), deps)
+    room, asked = f"dashboard:{made.id}", list[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    async with serve(deps) as served, served.greeted(ann) as first, served.greeted(bob) as second:
+        whole = await first.subscribe(room, tab=TAB)
+        engine = deps.db.sqlalchemy.sync_engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            assert await second.subscribe(room, tab=OTHER_TAB) == whole
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        assert not [each for each in asked if "dashboards.state" in each]
+        # After a change it is read again.
+        assert (await patch(first, room, made.version))["type"] == "patched"
+        assert (await second.receive())["version"] == made.version + 1
+        async with served.greeted(bob) as third:
+            newest = await third.subscribe(room, tab=OTHER_TAB)
+            assert (newest["type"], newest["version"]) == ("state", made.version + 1)
+            assert newest["state"]["view"] == {"v": {"n": made.version}}
+        # Nobody gets by this what is not theirs to see.
+        await update_dashboard(ann.scope, made.id, {"shared": "private"}, deps)
+        async with served.greeted(bob) as stranger:
+            refused = await stranger.subscribe(room, tab=OTHER_TAB)
+            assert (refused["type"], refused["code"]) == ("error", "NOT_FOUND")

@@ -215,8 +215,9 @@ def _create_engine(url: str, engine_name: Engine, settings: DatabaseSettings) ->
         )
     engine = create_async_engine(
         url,
-        pool_size=8,
-        max_overflow=16,
+        # Each is a thread, cheap to keep and dear to start: those that a rush needed stay for the next.
+        pool_size=16,
+        max_overflow=8,
         json_deserializer=orjson.loads,
         hide_parameters=True,
         async_creator=sqlite_driver.opener(make_url(url).database or "", _BUSY_S),

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portico.domains.dashboards import public as dashboards
-from portico.kernel.errors import NotFound
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from portico.realtime.frames import Patch
@@ -39,8 +38,4 @@ def _since(found: dashboards.Dashboard, changes: Sequence[dashboards.Change] | N
 
 
 async def sees_dashboard(deps: Deps, scope: OrgScope, dashboard_id: str) -> bool:
-    try:
-        await dashboards.find_dashboard(scope, dashboard_id, deps)
-    except NotFound:
-        return False
-    return True
+    return await dashboards.sees_dashboard(scope, dashboard_id, deps)

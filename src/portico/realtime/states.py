@@ -1,5 +1,6 @@
 """Rooms that hold a state: it is sent whole once, then as patches, to every seat but the tab that made them."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,8 @@ from portico.realtime.frames import Patch
 from portico.realtime.packet import Packet
 from portico.realtime.pumps import Pump
 from portico.realtime.seat import Seat
+
+KEPT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,21 @@ class StateSource(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A whole state as it was sent, for the next who want the same."""
+
+    version: int
+    checksum: str
+    packet: Packet
+    loaded_at: float
+
+    @property
+    def is_old(self) -> bool:
+        """Looking at a dashboard keeps it from expiring, so now and then it is really looked at."""
+        return time.monotonic() - self.loaded_at > KEPT_S
+
+
 class StatePump(Pump):
     """Versions only grow for a seat, and a frame with one that it knows already is to be passed over by the client.
 
@@ -72,7 +90,7 @@ class StatePump(Pump):
         self._source = source
         # Every seat was told of everything up to this version; None while there are no seats.
         self._version: int | None = None
-        self._last_whole: tuple[str, Packet] | None = None
+        self._last_whole: _Kept | None = None
 
     async def advance(self) -> None:
         refused: list[Seat] = []
@@ -94,8 +112,9 @@ class StatePump(Pump):
         found = await self._source.since(reader, self._version or 0)
         self._turn_out_strangers(found)
         if self._version is None or found.steps is None:
-            self._version, whole = await self._load(reader)
-            self.fan_out(whole)
+            kept = await self._load(reader)
+            self._version = kept.version
+            self.fan_out(kept.packet)
         else:
             self._tell(found.steps)
 
@@ -119,8 +138,9 @@ class StatePump(Pump):
             # All that was missed, one's own included: a tab may not know whether its last patch arrived.
             steps = None if since is None else (await self._source.since(reader, since)).steps
             if since is None or steps is None:
-                version, whole = await self._load(reader)
-                seat.send(self.topic, whole)
+                kept = await self._whole_for(reader)
+                version = kept.version
+                seat.send(self.topic, kept.packet)
             else:
                 version = steps[-1].version if steps else since
                 self._catch_up(seat, since, steps)
@@ -159,13 +179,23 @@ class StatePump(Pump):
         seat.send(self.topic, _conflict(self.topic, ask.ref, outcome))
         return None
 
-    async def _load(self, reader: OrgScope) -> tuple[int, Packet]:
+    async def _whole_for(self, reader: OrgScope) -> _Kept:
+        """As it was sent last, when this reader may see it and it is still the newest."""
+        kept = self._last_whole
+        if kept is None or kept.is_old or kept.version != self._version:
+            return await self._load(reader)
+        steps = (await self._source.since(reader, kept.version)).steps
+        return await self._load(reader) if steps is None or len(steps) else kept
+
+    async def _load(self, reader: OrgScope) -> _Kept:
         """The state as one frame, made once for all who get the same."""
-        found = await self._source.load(reader)
-        mark = f"{found.version} {found.checksum}"
-        if self._last_whole is None or self._last_whole[0] != mark:
-            self._last_whole = (mark, frames.state(self.topic, found.version, found.state, found.checksum))
-        return found.version, self._last_whole[1]
+        found, kept = await self._source.load(reader), self._last_whole
+        if kept is not None and (kept.version, kept.checksum) == (found.version, found.checksum):
+            kept.loaded_at = time.monotonic()
+        else:
+            packet = frames.state(self.topic, found.version, found.state, found.checksum)
+            kept = self._last_whole = _Kept(found.version, found.checksum, packet, time.monotonic())
+        return kept
 
     def _made_by(self, seat: Seat, step: Step) -> bool:
         """By this very tab: the tab's id alone would let one person keep changes from another."""

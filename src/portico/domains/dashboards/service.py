@@ -60,6 +60,13 @@ async def find_dashboard(scope: OrgScope, dashboard_id: str, deps: Deps) -> Dash
         return (await _with_owners(tx, scope, [await seen(tx, scope, dashboard_id)]))[0]
 
 
+async def sees_dashboard(scope: OrgScope, dashboard_id: str, deps: Deps) -> bool:
+    if not scope.may("dashboards.read"):
+        return False
+    async with deps.read() as tx:
+        return await store.load_dashboard(tx, scope, dashboard_id) is not None
+
+
 async def list_dashboards(scope: OrgScope, ask: PageAsk, deps: Deps) -> Page[Dashboard]:
     """One's own and those shared in the scope, by name."""
     if ask.cursor is not None and len(ask.cursor.after) != 2:

@@ -74,6 +74,7 @@ COMPOSE = "/dashboards/{dashboard_id}/compose"
 # Lists that do not keep themselves, and why. A new name here is a decision.
 NOT_KEPT = {
     "superadmins": "of the installation and of no org; there are few, and they hardly change",
+    "agents": "each is a service, and the list of services keeps itself; what its card says is asked for with the page",
     "calls": "a log, which the topic of this name follows",
     "events": "a log, which the topic of this name follows",
     "audit": "a log, in which nothing ever changes; read when somebody looks into what happened",

@@ -16,6 +16,10 @@ from tests.gateway.house import House
 WAYS = [(binding, version) for binding in ("JSONRPC", "HTTP+JSON") for version in ("1.0", "0.3")]
 CLIENTS = pytest.mark.parametrize(("binding", "version"), WAYS)
 AGENTS = pytest.mark.parametrize("spoken", WAYS, ids=lambda way: f"agent-{way[0]}-{way[1]}")
+# Each with the one it has least in common with.
+PAIRS = pytest.mark.parametrize(
+    ("binding", "version", "spoken"), [(*way, other) for way, other in zip(WAYS, reversed(WAYS), strict=True)]
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +79,7 @@ async def test_every_client_follows_the_stream_of_every_agent(
     assert all(call.streamed for call in calls)
 
 
-@CLIENTS
-@AGENTS
+@PAIRS
 async def test_files_and_data_arrive_as_they_were_sent(
     build: Builder, echo: str, binding: str, version: str, spoken: tuple[str, str]
 ) -> None:
@@ -93,8 +96,7 @@ async def test_files_and_data_arrive_as_they_were_sent(
         assert number.data.number_value == 7
 
 
-@CLIENTS
-@AGENTS
+@PAIRS
 @pytest.mark.req("N9")
 async def test_a_running_task_is_left_taken_up_again_and_cancelled(
     build: Builder, echo: str, binding: str, version: str, spoken: tuple[str, str]

@@ -35,6 +35,7 @@ from portico.gateway.relay import Relay
 from portico.gateway.route import route
 from portico.gateway.settle import settle_refused
 from portico.gateway.tasks import Watch
+from portico.gateway.wire.exchange import Exchange
 from portico.kernel.errors import NotFound, Refusal
 
 SHORTEST_FALLBACK_S, LONGEST_FALLBACK_S = 0.1, 120.0
@@ -70,6 +71,11 @@ class AgentCall(GovernedCall):
         self._counted = ""
 
     # -- the way -------------------------------------------------------------------------------------------------------
+
+    def begin(self, exchange: Exchange) -> None:
+        # A quiet stream would not notice for long that nobody listens any more.
+        exchange.ends_with_client = True
+        super().begin(exchange)
 
     def _read(self, body: bytes) -> None:
         raw = self.raw

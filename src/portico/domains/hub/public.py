@@ -26,7 +26,7 @@ from portico.domains.hub.service import (
     remove_service,
 )
 from portico.domains.hub.show import prepare_with as prepare_showing
-from portico.domains.hub.store import name_of_service, names_of_kind, services_by_id, services_of_kind
+from portico.domains.hub.store import ids_of_kind, name_of_service, names_of_kind, services_by_id, services_of_kind
 from portico.domains.hub.warm import warm_summaries
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "find_service",
     "find_service_by_id",
     "find_service_in",
+    "ids_of_kind",
     "list_services",
     "load_service",
     "name_of_service",

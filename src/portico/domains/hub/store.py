@@ -46,6 +46,11 @@ async def names_of_kind(tx: Tx, scope: OrgScope, kind: str) -> dict[str, str]:
     return {row.id: row.name for row in await tx.execute(query)}
 
 
+async def ids_of_kind(tx: Tx, scope: PlatformScope, kind: str) -> list[str]:
+    """For reconcilers: across orgs, whatever their visibility."""
+    return list((await tx.execute(select(services.c.id).where(services.c.kind == kind))).scalars())
+
+
 async def name_of_service(tx: Tx, scope: OrgScope, service_id: str, kind: str) -> str | None:
     """None when there is none of this kind that this caller may see."""
     query = select(services.c.name).where(_org_or_seen(scope), services.c.id == service_id, services.c.kind == kind)

@@ -51,7 +51,10 @@ async def list_new_servers(deps: Deps) -> ListStatus:
     now = deps.clock.now()
     async with deps.read() as tx:
         known = await store.all_servers(tx, tenancy.platform_scope())
-    due = [route for route in await _routes(deps) if _is_due(known.get(route.id), now)]
+        servers = await hub.ids_of_kind(tx, tenancy.platform_scope(), "tools")
+    waiting = {each for each in servers if _is_due(known.get(each), now)}
+    # Whatever changes anywhere wakes this, and mostly nothing waits.
+    due = [route for route in await _routes(deps) if route.id in waiting] if waiting else []
     status, room = ListStatus(), asyncio.Semaphore(MOST_AT_ONCE)
 
     async def one(route: hub.ServiceRoute) -> None:

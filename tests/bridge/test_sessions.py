@@ -100,6 +100,16 @@ async def test_a_session_is_its_makers_alone(yard: Yard) -> None:
     assert (await house.ask("POST", "/mcp/small", ping, headers=forged, secret=other)).status == 404
 
 
+async def test_a_call_carries_its_trace_to_the_server(yard: Yard) -> None:
+    await yard.open(small=script("small"))
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    said = f"traceparent: 00-{trace}-b7ad6b7169203331-01\r\n"
+    status, told = await yard.rpc("small", "tools/call", said, name="trace", arguments={})
+    words = told["result"]["content"][0]["text"]
+    assert (status, words[3:35]) == (200, trace)
+    assert "b7ad6b7169203331" not in words
+
+
 async def test_line_breaks_in_a_request_do_not_make_two_of_it(yard: Yard) -> None:
     """What stands on a line of its own would be a message of its own to the server, which nobody looked at before."""
     await yard.open(small=script("small"))

@@ -43,6 +43,14 @@ def status_of(code: int) -> int:
     return _STATUS.get(code, 200)
 
 
+def carry_trace(params: Members, traceparent: str | None) -> None:
+    """On pipes there are no headers, so what ties a call to its trace travels in the parameters."""
+    if traceparent is not None:
+        meta = rpc.members(params.get("_meta"))
+        meta["traceparent"] = rpc.raw(traceparent)
+        params["_meta"] = rpc.raw(meta)
+
+
 # -- a client of single requests --------------------------------------------------------------------------------------------------
 
 

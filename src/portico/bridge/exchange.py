@@ -120,6 +120,7 @@ class Exchange:
             params = eras.session_to_single(params, session.client_info, session.log_level)
         # A task would be found by its id alone, by every client of the process.
         params.pop("task", None)
+        eras.carry_trace(params, self._request.header(b"traceparent"))
         heard = _Heard()
         call = talk.begin(method, params, client.timeout_s, heard.hear)
         call.answered.add_done_callback(heard.ended)

@@ -180,10 +180,12 @@ class Watch:
         return True
 
     def _saw_part(self, name: str, part: Json) -> bool:
-        task_id = part.get("taskId")
+        task_id, context_id = part.get("taskId"), part.get("contextId")
         if not task_id:
+            if isinstance(context_id, str) and 0 < len(context_id) <= 256:
+                self._book.remember_context(self._org_id, self._service_id, context_id, self._who[0])
             return True
-        known = self._known(task_id, part.get("contextId"))
+        known = self._known(task_id, context_id)
         if known is None:
             return False
         if name == "statusUpdate" and isinstance(part.get("status"), dict):
@@ -207,7 +209,8 @@ class Watch:
             known = KnownTask(principal_id, name, scope, self._endpoint_id, self._call_id, context)
             known.snapshot = {"id": task_id, "contextId": context}
             self._book.remember(self._org_id, self._service_id, task_id, known)
-            known.dirty = True
+            # Whose it is must not wait for what becomes of it.
+            self._book.note(self._org_id, self._service_id, task_id, known)
         elif known.principal_id != self._who[0]:
             return None
         self._touched[task_id] = known

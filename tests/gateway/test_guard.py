@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,9 @@ import pytest
 from portico.domains.routing.model import Snapshot, ToolsSeen
 from portico.domains.tools.model import PolicyEntry, ToolEntry, ToolsEntry
 from portico.domains.tools.pins import Pinned, pinned
+from portico.gateway.guard import ToolBook
+from portico.gateway.tool_list import ToolList
+from portico.gateway.view import Who
 from tests.gateway import house as terms
 from tests.gateway.builder import Builder
 from tests.gateway.house import Answer, House, Upstream, answer, key
@@ -164,6 +168,29 @@ async def test_a_list_in_a_stream_is_looked_through_too(build: Builder) -> None:
         assert got.body.startswith(b": hello\n\nevent: message\nid: 7\ndata: ")
         told = json.loads(got.body.split(b"data: ")[1])
         assert [tool["name"] for tool in told["result"]["tools"]] == ["read_file"]
+
+
+def test_events_are_found_however_the_bytes_are_cut() -> None:
+    shown = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, DROP]}})
+    for line in (b"\n", b"\r\n", b"\r"):
+        events = line.join([b": ping", b"", b"id: 4", b"data: " + shown, b"", b"data:", b"", b""])
+        whole = seen(events)
+        assert whole.count(b"read_file") == 1
+        assert b"drop_table" not in whole
+        assert [seen(*(events[at : at + size] for at in range(0, len(events), size))) for size in (1, 2, 7)] == [
+            whole
+        ] * 3
+
+
+def seen(*chunks: bytes) -> bytes:
+    """What a client reads of a stream that comes in these pieces: its lines, with those between events as one."""
+    book = ToolBook()
+    files = terms.service("files", "http://127.0.0.1:9/mcp", kind="tools", tools=ToolsEntry(False, (), (entry(READ),)))
+    who = Who("key", "key_1", "demo", terms.ORG, terms.SCOPE, frozenset(), None, True, None)
+    stream = ToolList(book, files, who, {}, asked=True, cursor=False)
+    stream.head(200, [(b"Content-Type", b"text/event-stream")])
+    sent = b"".join([*map(stream.feed, chunks), stream.finish()])
+    return re.sub(rb"\n\n+", b"\n\n", re.sub(rb"\r\n|\r", b"\n", sent))
 
 
 async def test_two_definitions_of_one_name_are_both_left_out(build: Builder) -> None:

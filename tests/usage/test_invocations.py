@@ -48,7 +48,7 @@ async def listed(deps: Deps, tool: str | None = None, page_size: int = 20) -> li
     return pages
 
 
-@pytest.mark.req("R-SVC-007", "L03")
+@pytest.mark.req("R-SVC-007", "L03", "SP13")
 async def test_an_invocation_says_what_was_called_with_what_and_whether_it_ran(deps: Deps) -> None:
     refused = invoked(2, verdict="refused", status=403, attempts=0, reason="POLICY_DENIED", message="No.")
     cached = invoked(3, cached=True, attempts=0)

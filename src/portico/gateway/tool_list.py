@@ -12,7 +12,7 @@ import orjson
 from portico.domains.routing.model import ServiceEntry
 from portico.domains.tools.pins import pinned
 from portico.gateway.call import Usage
-from portico.gateway.dialects.translate_call import Translation
+from portico.gateway.dialects.translate_call import MOST_ANSWER_BYTES, Translation
 from portico.gateway.dialects.translate_chat import AnswerUntranslatable
 from portico.gateway.guard import ToolBook
 from portico.gateway.view import Who
@@ -37,7 +37,9 @@ class ToolList(Translation):
         self._book, self._entry, self._who, self._request = book, entry, who, request
         self._asked, self._cursor = asked, cursor
         self._coded = False
-        self._rest = b""
+        self._rest = bytearray()
+        # A stream of its own may bring what was asked for before it broke, and that need be no list.
+        self._most_bytes = MOST_LIST_BYTES if asked else MOST_ANSWER_BYTES
         # The list as the client got it, for as long as its server says it may be kept; 0 for not at all.
         self.result: dict[str, Any] | None = None
         self.ttl_ms = 0
@@ -74,19 +76,21 @@ class ToolList(Translation):
 
     def feed(self, chunk: bytes) -> bytes:
         """Of a stream: the events that are complete. raises AnswerUntranslatable"""
+        # What was looked through before holds no end, but for one that its last bytes may have begun.
+        begun, looked_through = 0, max(len(self._rest) - 3, 0)
         self._rest += chunk
         out: list[bytes] = []
-        at = 0
-        while (end := _EVENT_END.search(self._rest, at)) is not None:
-            out.append(self._event(self._rest[at : end.end()]))
-            at = end.end()
-        self._rest = self._rest[at:]
+        while (end := _EVENT_END.search(self._rest, looked_through)) is not None:
+            out.append(self._event(bytes(self._rest[begun : end.end()])))
+            begun = looked_through = end.end()
+        del self._rest[:begun]
         self._bound(len(self._rest))
         return b"".join(out)
 
     def finish(self) -> bytes:
         """What came without its empty line is no event to a client, but some read it as one."""
-        rest, self._rest = self._rest, b""
+        rest = bytes(self._rest)
+        self._rest.clear()
         return self._event(rest) if rest else b""
 
     def list_meter(self) -> "ListMeter":
@@ -133,9 +137,9 @@ class ToolList(Translation):
         return message
 
     def _bound(self, size: int) -> None:
-        if size > MOST_LIST_BYTES:
+        if size > self._most_bytes:
             self._pieces.clear()
-            raise AnswerUntranslatable(f"The server's list of tools is larger than {MOST_LIST_BYTES:,} bytes.")
+            raise AnswerUntranslatable(f"The server's list of tools is larger than {self._most_bytes:,} bytes.")
 
 
 class ListMeter:

@@ -4,8 +4,6 @@ import asyncio
 import os
 from pathlib import Path
 
-import structlog
-
 from portico.bridge.bridge import Bridge
 from portico.domains.routing.model import (
     BridgeHello,
@@ -16,9 +14,7 @@ from portico.domains.routing.model import (
     StillCurrent,
     TakeSnapshot,
 )
-from portico.platform.link import Link, LinkClosed, dial
-
-log = structlog.get_logger("portico.bridge")
+from portico.platform.link import Link, stay_linked
 
 FromControl = TakeSnapshot | StillCurrent | ResetBreaker | ReloadSettings
 LOOK_S = 1.0
@@ -29,22 +25,8 @@ class BridgeLink:
         self._bridge, self._path = bridge, path
 
     async def run(self) -> None:
-        """Until cancelled: dial, serve the link, dial again."""
-        pause_s = 0.05
-        while True:
-            try:
-                link: Link[FromControl] = await dial(self._path, FromControl)
-            except OSError:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, 0.25)
-                continue
-            pause_s = 0.05
-            try:
-                await self._serve(link)
-            except* LinkClosed as closed:
-                log.warning("link.closed", why=str(closed.exceptions[0]))
-            finally:
-                link.close()
+        """Until cancelled."""
+        await stay_linked(self._path, FromControl, self._serve)
 
     async def _serve(self, link: Link[FromControl]) -> None:
         await link.send(BridgeHello(os.getpid()))

@@ -19,7 +19,7 @@ from portico.domains.routing.model import (
     Told,
 )
 from portico.gateway.gate import Gate
-from portico.platform.link import Link, LinkClosed, dial
+from portico.platform.link import Link, stay_linked
 from portico.platform.settings import SettingsInvalid, load_settings
 
 log = structlog.get_logger("portico.gateway")
@@ -43,22 +43,8 @@ class ControlLink:
         gate.tools.on_report = self._saw_tools.set
 
     async def run(self) -> None:
-        """Until cancelled: dial, serve the link, dial again."""
-        pause_s = 0.05
-        while True:
-            try:
-                link: Link[FromControl] = await dial(self._path, FromControl)
-            except OSError:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, 0.25)
-                continue
-            pause_s = 0.05
-            try:
-                await self._serve(link)
-            except* LinkClosed as closed:
-                log.warning("link.closed", why=str(closed.exceptions[0]))
-            finally:
-                link.close()
+        """Until cancelled."""
+        await stay_linked(self._path, FromControl, self._serve)
 
     async def _serve(self, link: Link[FromControl]) -> None:
         identity = self._gate.identity

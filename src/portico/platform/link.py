@@ -2,15 +2,25 @@
 
 import asyncio
 import struct
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
+import structlog
+
+log = structlog.get_logger("portico.link")
 
 # The address of every local tool server: the bridge is behind a local socket, and told by headers which server is meant.
 BRIDGE_URL = "bridge://local/mcp"
 BRIDGE_SOCKET = "bridge.sock"
 MOST_FRAME_BYTES = 256 * 1024 * 1024
+FIRST_PAUSE_S = 0.05
+# While nobody listens the other process is starting, and it is dialled often. One that takes a link and lets go of it at
+# once is in trouble, which haste does not mend.
+LONGEST_PAUSE_S, LONGEST_PAUSE_IN_TROUBLE_S = 0.25, 5.0
+LASTED_S = 1.0
 _LENGTH = struct.Struct("!I")
 
 Incoming = TypeVar("Incoming")
@@ -54,3 +64,26 @@ class Link(Generic[Incoming]):
 async def dial(path: Path, incoming: Any) -> Link[Any]:
     """raises OSError while nobody listens"""
     return Link(*await asyncio.open_unix_connection(str(path)), incoming)
+
+
+async def stay_linked(path: Path, incoming: Any, serve: Callable[[Link[Any]], Awaitable[None]]) -> None:
+    """Dial, `serve` the link until it closes, dial again; until cancelled."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        began = time.monotonic()
+        try:
+            link = await dial(path, incoming)
+        except OSError:
+            longest_s = LONGEST_PAUSE_S
+        else:
+            longest_s = LONGEST_PAUSE_IN_TROUBLE_S
+            try:
+                await serve(link)
+            except* LinkClosed as closed:
+                log.warning("link.closed", why=str(closed.exceptions[0]))
+            finally:
+                link.close()
+            if time.monotonic() - began > LASTED_S:
+                pause_s = FIRST_PAUSE_S
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, longest_s)

@@ -13,6 +13,7 @@ from portico.cli import (
     allowances,
     cache,
     calling,
+    connect,
     dashboards,
     doctor,
     events,
@@ -97,7 +98,7 @@ def options(
 RUNNING, USING, LOOKING = "Run an installation", "Use and govern", "Look"
 
 _running: tuple[Callable[..., None], ...] = (up.up, setup.setup, installation.serve, watch.logs, doctor.doctor)
-_using: tuple[Callable[..., None], ...] = (accounts.login, accounts.logout)
+_using: tuple[Callable[..., None], ...] = (accounts.login, accounts.logout, connect.connect)
 _looking: tuple[Callable[..., None], ...] = (watch.status, accounts.whoami, installation.openapi, installation.version)
 
 for command in _running:

@@ -17,6 +17,7 @@ TAGS = {
     "members": "People in the org, invitations, and grants on single services.",
     "keys": "API keys for agents and programs.",
     "services": "The hub: services, their versions, endpoints and leases.",
+    "agents": "Agents that speak A2A: their cards, health and tasks, and which of them takes a task.",
     "models": "What services offer, what is said of it, and names that stand for one of several models.",
     "limits": "How often something may be called.",
     "budgets": "How much may be spent, and what has been.",

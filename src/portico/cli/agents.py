@@ -150,7 +150,7 @@ def show_agent(
     """One agent, with what is wrong with its card."""
     shell = shell_of(context)
     if card:
-        put_json(shell.api.get(f"/agents/{name}/card"))
+        put_json(shell.api.get(f"/agents/{name}/card")["card"])
     else:
         shell.show_one(shell.api.get(f"/agents/{name}"), AGENT_FIELDS, as_json=json)
 

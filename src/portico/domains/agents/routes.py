@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
@@ -11,6 +11,7 @@ from portico.domains.agents.model import AgentHealth, can, offered_card, own_hos
 from portico.domains.agents.service import Agent
 from portico.domains.agents.wire import (
     AgentAsk,
+    AgentCardWire,
     AgentTaskDetailWire,
     AgentTaskWire,
     AgentWire,
@@ -84,13 +85,14 @@ async def find_agent(agent: AgentName, deps: DepsDep, scope: OrgScope = needs("a
 
 
 @router.get("/agents/{agent}/card")
-async def show_agent_card(agent: AgentName, deps: DepsDep, scope: OrgScope = needs("agents.read")) -> dict[str, Any]:
+async def show_agent_card(agent: AgentName, deps: DepsDep, scope: OrgScope = needs("agents.read")) -> AgentCardWire:
     """As clients of A2A get it at `/a2a/{agent}/.well-known/agent-card.json`."""
     found = await service.find_agent(scope, agent, deps)
     if found.card is None:
         raise CardUnread(agent)
     hosts = own_hosts(found.card, [each.url for each in found.service.endpoints])
-    return offered_card(found.card.raw, f"{deps.settings.base_url}/a2a/{found.service.name}", hosts)
+    address = f"{deps.settings.base_url}/a2a/{found.service.name}"
+    return AgentCardWire(card=offered_card(found.card.raw, address, hosts))
 
 
 @router.post("/agents/{agent}/refresh")

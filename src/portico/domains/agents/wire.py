@@ -154,6 +154,10 @@ class DiscoveredWire(Wire):
     card: Json
 
 
+class AgentCardWire(Wire):
+    card: Json
+
+
 class AgentTaskWire(Wire):
     id: str
     context_id: str

@@ -75,7 +75,7 @@ def lines(count: int) -> Iterator[bytes]:
             status=502 if 0.0002 <= rare < 0.0003 else 200,
             snapshot_version=1,
             correlation_id=f"req-{number}",
-            trace_id=f"{chance.getrandbits(128):032x}",
+            trace="",
             duration_us=chance.randrange(500, 50_000),
             version="v1",
             endpoint="http://10.0.0.17:8080/v1",

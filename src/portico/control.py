@@ -84,6 +84,8 @@ async def _run(loaded: Loaded) -> None:
             # What start-up made stays to the end: the collector need not go through it again for every few thousand calls.
             gc.collect()
             gc.freeze()
+            # A fold makes thousands of rows and lets go of all of them; looking through them meanwhile finds nothing.
+            gc.set_threshold(20_000, 20, 50)
             log.info("control.listening", socket=str(settings.run_dir / "control.sock"))
             await server.serve()
             for task in background:

@@ -93,7 +93,7 @@ class AgentCall(GovernedCall):
             self._answer_card()
             return
         self._admitted = admit(gate, known)
-        self._marks.admitted = time.perf_counter_ns()
+        self._marks.admitted = time.monotonic_ns()
         self._proceed()
 
     def _proceed(self) -> None:
@@ -111,7 +111,7 @@ class AgentCall(GovernedCall):
         if self._answer_repeated(admitted) or self._answer_ourselves(admitted, message):
             return
         routed = self._route(admitted)
-        self._marks.routed = time.perf_counter_ns()
+        self._marks.routed = time.monotonic_ns()
         self._leave(admitted, routed)
 
     def _leave(self, admitted: AdmittedCall, routed: RoutedCall) -> None:

@@ -123,7 +123,7 @@ class Choice:
         after = Forward(gate, routed, relay)
         after.attempts, after.away_ns = before.attempts, before.away_ns
         if before.left_ns:
-            after.away_ns += time.perf_counter_ns() - before.left_ns
+            after.away_ns += time.monotonic_ns() - before.left_ns
         return after
 
     def answered(self, gate: Gate, forward: Forward, status: int) -> bytes:

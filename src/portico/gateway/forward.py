@@ -108,7 +108,7 @@ class Forward(Sender):
             raise TooManyWaiting(self.routed.admitted.service.entry.name)
         else:
             gate = self._gate
-            self.left_ns = self.left_ns or time.perf_counter_ns()
+            self.left_ns = self.left_ns or time.monotonic_ns()
             pool.connect(lambda: gate.locator.locate(target), min(self._timeout_s, 10.0), self._connected, self._lost)
 
     def _next_target(self, now: float) -> Target:
@@ -137,23 +137,26 @@ class Forward(Sender):
             return
         self.connection = connection
         if self.left_ns:
-            self.away_ns += time.perf_counter_ns() - self.left_ns
+            self.away_ns += time.monotonic_ns() - self.left_ns
         raw = self.routed.admitted.known.raw
-        deadline = time.monotonic() + self._timeout_s
-        connection.take(self, head_request=raw.head.method == b"HEAD", deadline=deadline)
+        connection.take(self, head_request=raw.head.method == b"HEAD")
         head = request_line(raw.head.method, self.target, raw.upstream_path) + self._head_tail
         if raw.body is not None:
             connection.send(head + raw.body)
             connection.request_done()
-            self.sent_ns = self.left_ns = time.perf_counter_ns()
+            self._left_at(connection, time.monotonic_ns())
             return
         connection.send(head)
-        self.sent_ns = self.left_ns = time.perf_counter_ns()
+        self._left_at(connection, time.monotonic_ns())
         if self._attached:
             self._send_again()
         else:
             self._attached = True
             self.relay.exchange.stream_body(self)
+
+    def _left_at(self, connection: UpstreamConnection, now_ns: int) -> None:
+        self.sent_ns = self.left_ns = now_ns
+        connection.deadline = now_ns * 1e-9 + self._timeout_s
 
     def _send_again(self) -> None:
         # The one before may have gone while it was slow.
@@ -211,7 +214,7 @@ class Forward(Sender):
                     return
             if self.turned_down is not None and self.turned_down(status):
                 return
-        now = time.monotonic()
+        now = connection.received_ns * 1e-9
         if status < 500 and self._breaker is not None and self._breaker.succeeded(now):
             self._gate.on_breaker_change()
         connection.deadline = now + self._gate.limits.stream_idle_timeout_s

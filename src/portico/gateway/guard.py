@@ -126,7 +126,7 @@ class ToolBook:
 
     def judge_call(self, entry: ServiceEntry, who: "Who", request: dict[str, str], call: AskedTool) -> Guarded:
         """raises ToolNotFound (404) · ToolHeldBack, PolicyDenied (403) · BadArguments (400)"""
-        began_ns = time.perf_counter_ns()
+        began_ns = time.monotonic_ns()
         text = canonical(call.args)
         tool = self._tools(entry).get(call.name)
         rules = self._rules.get(entry.org_id, ())
@@ -145,7 +145,7 @@ class ToolBook:
             self.decisions[judgement.decision.effect] = self.decisions.get(judgement.decision.effect, 0) + 1
         _refuse_unless_allowed(judgement, call.name, entry.name)
         pin = "" if tool is None or tool.pin is None else tool.pin
-        took_us = (time.perf_counter_ns() - began_ns) // 1000
+        took_us = (time.monotonic_ns() - began_ns) // 1000
         guarded = Guarded(pin, hashlib.sha256(text).hexdigest(), call.idempotency_key, took_us)
         if tool is not None and tool.cache_ttl_s > 0 and tool.pin is not None and call.repeatable:
             whose = "" if tool.cache_public else who.id

@@ -67,11 +67,11 @@ class GovernedCall:
         """Who calls is settled before a body is read: a stranger cannot make us hold ten megabytes."""
         self.exchange = exchange
         self._gate.open_calls += 1
-        self.raw.began_ns = exchange.connection.received_ns or time.perf_counter_ns()
+        self.raw.began_ns = exchange.connection.received_ns or time.monotonic_ns()
         try:
             self._refuse_unready()
             self._known = identify(self._gate, self.raw)
-            self._marks.identified = time.perf_counter_ns()
+            self._marks.identified = time.monotonic_ns()
             if self.raw.body is not None or self._must_collect():
                 exchange.collect_body()
             else:
@@ -147,11 +147,11 @@ class GovernedCall:
         gate, known, marks = self._gate, self._known, self._marks
         assert known is not None  # noqa: S101
         self._admitted = admitted = admit(gate, known)
-        marks.admitted = time.perf_counter_ns()
+        marks.admitted = time.monotonic_ns()
         if self._answer_repeated(admitted) or self._answer_cached(admitted):
             return
         routed = self._route(admitted)
-        marks.routed = time.perf_counter_ns()
+        marks.routed = time.monotonic_ns()
         relay = Relay(self, self.exchange)
         if self.raw.is_model:
             self._prepare_model_call(admitted, relay)

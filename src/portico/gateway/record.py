@@ -20,7 +20,7 @@ Stages = list[int] | list[Stage]
 
 
 class Marks:
-    """When each stage ended, in perf_counter nanoseconds; 0 for a stage never reached."""
+    """When each stage ended, in nanoseconds of the monotonic clock; 0 for a stage never reached."""
 
     __slots__ = ("admitted", "identified", "routed")
 

@@ -141,7 +141,7 @@ class Relay:
         connection = self._connection
         if connection is not None:
             self.last_data_ns = connection.received_ns
-            connection.deadline = time.monotonic() + STALL_S
+            connection.deadline = connection.received_ns * 1e-9 + STALL_S
         if self._meter is not None:
             try:
                 chunk = self._meter.feed(chunk)
@@ -203,7 +203,7 @@ class Relay:
 
     def _tunnel_ended(self, sent: int, received: int) -> None:
         self.bytes_in, self.bytes_out = sent, received
-        self.last_data_ns = time.perf_counter_ns()
+        self.last_data_ns = time.monotonic_ns()
         self._sender_is_done()
         self.exchange.finished = True
         self._owner.relay_ended()

@@ -38,7 +38,7 @@ def settle_refused(
     gate.stats.count("refused", "none" if known is None else kind_of(known), row.status)
     if known is None:
         return
-    now_ns = time.perf_counter_ns()
+    now_ns = time.monotonic_ns()
     # When a reservation is in the journal, its release has to be as well, or it would lapse.
     charges = charges_of(admitted.holds) if admitted is not None and admitted.journaled else []
     ended = Unsent("refused", row.status, (now_ns - raw.began_ns) // 1000, charges)
@@ -51,7 +51,7 @@ def settle_cached(gate: Gate, admitted: AdmittedCall, status: int, size: int, ma
     """A call answered from the cache costs nothing but counts as a call."""
     raw = admitted.known.raw
     settle(admitted.holds, Spend(0, 0, 1))
-    now_ns = time.perf_counter_ns()
+    now_ns = time.monotonic_ns()
     gate.stats.count("allowed", admitted.service.entry.kind, status)
     ended = Unsent("allowed", status, (now_ns - raw.began_ns) // 1000, charges_of(admitted.holds))
     ended.cached, ended.bytes_out = True, size
@@ -88,7 +88,7 @@ def settle_call(
         cost, tokens = min(cost, admitted.bound.money_microusd), min(tokens, admitted.bound.tokens)
     if admitted.holds:
         settle(admitted.holds, Spend(cost, tokens) if status else NOTHING)
-    now_ns = time.perf_counter_ns()
+    now_ns = time.monotonic_ns()
     took_us, ours_us = (now_ns - raw.began_ns) // 1000, added_us(raw, forward, now_ns)
     if not status:
         status = refusal.row.status if refusal is not None else CLIENT_LEFT

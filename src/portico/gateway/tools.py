@@ -59,12 +59,12 @@ class ToolsCall(GovernedCall):
         gate, known, marks = self._gate, self._known, self._marks
         assert known is not None  # noqa: S101
         self._admitted = admitted = admit(gate, known)
-        marks.admitted = time.perf_counter_ns()
+        marks.admitted = time.monotonic_ns()
         self._guard(admitted)
         if self._answer_repeated(admitted) or self._answer_cached(admitted):
             return
         routed = self._route(admitted)
-        marks.routed = time.perf_counter_ns()
+        marks.routed = time.monotonic_ns()
         relay = Relay(self, self.exchange)
         self._watch(admitted, relay)
         if self._cache_key is not None or self._idempotency is not None:

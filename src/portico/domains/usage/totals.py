@@ -69,8 +69,13 @@ _SUMS = slice(AT["verdict"], AT["cost_microusd"] + 1)
 def total_calls(calls: Iterable[Row]) -> dict[TotalsKey, Totals]:
     """Every total that these calls add to. Summed by second first, so that the nine levels cost per group, not per call."""
     leaves: dict[tuple[int, Parties], list[Row]] = {}
+    last, rows = (-1, None), []
     for row in calls:
-        leaves.setdefault((row[_at_us] // 1_000_000, row[_parties]), []).append(row)
+        leaf = row[_at_us] // 1_000_000, row[_parties]
+        # Most calls have their second and their parties in common with the one before.
+        if leaf != last:
+            last, rows = leaf, leaves.setdefault(leaf, [])
+        rows.append(row)
     found: dict[TotalsKey, Totals] = {}
     for (second, parties), rows in leaves.items():
         org_id, scope, principal_id, principal_name, service_id, service, _ = parties.values

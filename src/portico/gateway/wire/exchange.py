@@ -104,7 +104,8 @@ class Exchange:
                 # Nobody takes it yet: the service is still being connected.
                 self.connection.pause_reading()
         if self.active:
-            self._expect_more()
+            # We are within the read that brought it: no clock has to be looked at again.
+            self._expect_more(self.connection.received_ns * 1e-9)
 
     def body_ended(self) -> None:
         if self.received:
@@ -176,10 +177,10 @@ class Exchange:
     def _invite_body(self) -> None:
         if self.head.expects_continue and not self._body_bytes:
             self.connection.send_continue()
-        self._expect_more()
+        self._expect_more(time.monotonic())
 
-    def _expect_more(self) -> None:
-        self.connection.deadline = time.monotonic() + STALL_S
+    def _expect_more(self, since_s: float) -> None:
+        self.connection.deadline = since_s + STALL_S
 
     # -- for the handler: the answer --------------------------------------------------------------------------------------------
 

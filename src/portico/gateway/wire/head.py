@@ -51,6 +51,12 @@ FORBIDDEN_TRAILERS: Final = (
     | {b"content-encoding", b"content-type", b"content-range", b"set-cookie", b"cookie", b"x-api-key", b"api-key"}
 )
 
+
+def all_of(pattern: bytes) -> bytes:
+    """Every byte that is one of these: what is left after deleting them is found faster than by matching."""
+    return bytes(each for each in range(256) if re.fullmatch(pattern, bytes([each])))
+
+
 Header = tuple[bytes, bytes]
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _STATUS_LINES: Final = {
@@ -116,7 +122,7 @@ def examine(head: Head, *, wants_upgrade: bool) -> tuple[str, str] | None:
     if hosts == 0 and not head.http10:
         return "BAD_REQUEST", "An HTTP/1.1 request needs a Host header."
     host = head.lowered.get(b"host", b"-")
-    if _HOST(host) is None or b".." in host or host == b".":
+    if not host or host.translate(None, _IN_HOSTS) or b".." in host or host == b".":
         return "BAD_REQUEST", "The Host header is not a host name."
     return _examine_target(head) or _examine_framing(head, wants_upgrade=wants_upgrade)
 
@@ -124,7 +130,7 @@ def examine(head: Head, *, wants_upgrade: bool) -> tuple[str, str] | None:
 def _examine_target(head: Head) -> tuple[str, str] | None:
     if not head.target.startswith(b"/"):
         return "BAD_REQUEST", "The request target must be a path."
-    if _VISIBLE(head.target) is None:
+    if head.target.translate(None, _IN_TARGETS):
         return "BAD_REQUEST", "The request target holds characters that must be percent-encoded."
     if b"%" in head.path:
         if b"%00" in head.path:
@@ -168,9 +174,9 @@ _ONCE: Final = frozenset(
 
 
 # Visible characters but #: a fragment is the client's own affair, and servers disagree on what to do with one.
-_VISIBLE: Final = re.compile(rb"[!\"$-~]+").fullmatch
+_IN_TARGETS: Final = all_of(rb"[!\"$-~]")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
-_HOST: Final = re.compile(rb"[!$-.0-;=A-\[\]-~]+").fullmatch
+_IN_HOSTS: Final = all_of(rb"[!$-.0-;=A-\[\]-~]")
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 _NAMES_NOTHING: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 

@@ -147,7 +147,7 @@ class Connection:
         if self._refused or self._wants_no_more:
             self._read_past_the_end(data)
             return
-        self.received_ns = time.perf_counter_ns()
+        self.received_ns = time.monotonic_ns()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:

@@ -113,7 +113,7 @@ class UpstreamConnection:
 
     # -- for the forwarder -----------------------------------------------------------------------------------------------------
 
-    def take(self, listener: Listener, *, head_request: bool, deadline: float) -> None:
+    def take(self, listener: Listener, *, head_request: bool, deadline: float = 0.0) -> None:
         self.listener = listener
         self._reset(head_request=head_request)
         self.deadline = deadline
@@ -159,7 +159,7 @@ class UpstreamConnection:
             self._pool.forget(self)
             self.transport.abort()
             return
-        self.received_ns = time.perf_counter_ns()
+        self.received_ns = time.monotonic_ns()
         self._saw_bytes = True
         try:
             self._parser.feed_data(data)
@@ -384,7 +384,7 @@ class Pool:
     def give_back(self, connection: UpstreamConnection, *, reusable: bool) -> None:
         self.busy.discard(connection)
         if reusable and len(self.idle) < self._most_idle and not connection.transport.is_closing():
-            connection.idle_since = time.monotonic()
+            connection.idle_since = connection.received_ns * 1e-9
             connection.resume_reading()
             self.idle.append(connection)
         else:

@@ -98,6 +98,11 @@ def _how_it_ends(payload: Payload) -> str:
     return until + (f" Its successor is {payload['successor']}." if payload["successor"] else "")
 
 
+def _tool_changed(payload: Payload, _: str) -> Words:
+    title = f"The tool {payload['name']} of {payload['server']} changed"
+    return Words(title, "It is held back until somebody approves its new definition.", f"/services/{payload['server']}")
+
+
 def _key_expiring(payload: Payload, _: str) -> Words:
     text = f"From {_moment(payload['expires_at'])} on, whoever uses it is refused. Make another one in time."
     return Words(f"The key {payload['name']} expires soon", text, "/keys")
@@ -136,6 +141,7 @@ RULES: dict[str, Rule] = {
     "model.deprecated_called.v1": Rule("warning", "models.read", _model_still_called, service="service_id"),
     "model.retiring.v1": Rule("warning", "models.read", _model_retiring, service="service_id"),
     "model.retired.v1": Rule("error", "models.read", _model_retired, service="service_id"),
+    "tool.changed.v1": Rule("warning", "tools.manage", _tool_changed, service="service_id"),
     "webhook.disabled.v1": Rule("error", "webhooks.read", _webhook_disabled),
     "consumer.dead_letters_filling.v1": Rule("warning", "events.manage", _dead_letters_filling),
     "consumer.dead_letters_full.v1": Rule("error", "events.manage", _dead_letters_full),

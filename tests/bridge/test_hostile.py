@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from portico.bridge import child
 from portico.bridge.keeper import descendants
 from portico.platform.sections import ToolsSettings
 from tests.bridge.yard import Yard, script, service
@@ -143,3 +144,20 @@ async def test_secrets_stand_in_no_log_and_no_error(yard: Yard, monkeypatch: pyt
     lines = [text for _, text in server.log.last(100)]
     assert any("giving up with •••" in line for line in lines)
     assert "s3cr3t" not in "".join([*lines, words, server.error or ""])
+
+
+@pytest.mark.req("R-SVC-007")
+async def test_without_a_room_of_its_own_the_keeper_ends_every_orphan(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on machines that give an ordinary user no namespace."""
+    roomless = "from portico.bridge import jail;jail.open_process_room=lambda:False;"
+    monkeypatch.setattr(child, "_KEEPER", child._KEEPER.replace("from portico", roomless + "from portico", 1))
+    await yard.open(bad=script("small", "--ignore-sigterm"))
+    for _ in range(3):
+        assert await call(yard, "bad", "fork") == (200, "forked")
+    before = yard.family()
+    # The keeper, the server, and three that left its session and its pipes.
+    assert len(before) == 5
+    await yard.server("bad").stop("It was stopped.")
+    assert not [pid for pid in before if Path(f"/proc/{pid}").exists()]

@@ -29,6 +29,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, WELL_S = 1.0, 60.0, 30.0
 MOST_RESTARTS_BY_ITSELF = 5
 STOP_STDIN_S, STOP_TERM_S = 2.0, 2.0
 WAIT_FOR_PAUSE_S = 2.0
+OUT_OF_THE_WAY_S = 10.0
 # Ends that are no failure.
 STOPPED, IDLE, LEAVING, CHANGED = "It was stopped.", "It was idle.", "Portico stops.", "Its definition changed."
 MEANT = frozenset({STOPPED, IDLE, LEAVING, CHANGED})
@@ -77,18 +78,20 @@ class Server:
         raises   Trouble, which says in words why there is none
         """
         self.used_at = time.monotonic()
+        if self._task is not None and self._why is not None:
+            # On its way out, for whatever reason: what is asked now is for its next life.
+            await asyncio.wait({self._task}, timeout=OUT_OF_THE_WAY_S)
         if self.state == "running" and self._talk is not None:
             return self._talk
         self._refuse_switched_off()
         await self._sit_out_pause()
         self.start()
-        started = self._task
         try:
             async with asyncio.timeout(self.entry.start_timeout_s + 5):
                 await self._ready.wait()
         except TimeoutError:
             raise unavailable(f"The tool server {self.name!r} is still starting.", 5) from None
-        if self.state != "running" or self._talk is None or started is None:
+        if self.state != "running" or self._talk is None:
             raise unavailable(f"The tool server {self.name!r} could not be started. {self.error or ''}".rstrip())
         return self._talk
 
@@ -124,10 +127,6 @@ class Server:
     @property
     def _busy(self) -> bool:
         return self._task is not None and not self._task.done()
-
-    @property
-    def in_flight(self) -> int:
-        return 0 if self._talk is None else self._talk.in_flight
 
     def start(self) -> None:
         """Does nothing for a server that starts or runs."""
@@ -167,8 +166,9 @@ class Server:
         if entry == self.entry:
             return
         self.entry = entry
-        await self.stop(CHANGED)
+        # Before it ends, as the next call may start it the moment it has ended.
         self.manner, self._sessions_first = None, False
+        await self.stop(CHANGED)
 
     async def remove(self) -> None:
         await self.stop(STOPPED)

@@ -18,6 +18,7 @@ import pytest
 from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
 from a2a.types.a2a_pb2 import (
     AuthenticationInfo,
+    CancelTaskRequest,
     GetTaskPushNotificationConfigRequest,
     GetTaskRequest,
     ListTasksRequest,
@@ -61,7 +62,9 @@ class Registered:
     def url(self) -> str:
         return f"{self.installation.url}/a2a/{self.name}"
 
-    async def client(self, http: httpx.AsyncClient, secret: str, *, version: str = "1.0") -> Client:
+    async def client(
+        self, http: httpx.AsyncClient, secret: str, *, version: str = "1.0", streaming: bool = False
+    ) -> Client:
         http.headers["Authorization"] = f"Bearer {secret}"
         card = await A2ACardResolver(http, self.url).get_agent_card()
         kept = [
@@ -71,7 +74,7 @@ class Registered:
         ]
         del card.supported_interfaces[:]
         card.supported_interfaces.extend(kept)
-        return ClientFactory(ClientConfig(httpx_client=http, streaming=False)).create(card)
+        return ClientFactory(ClientConfig(httpx_client=http, streaming=streaming)).create(card)
 
 
 def register(installation: Installation, owner: Owner, url: str, name: str) -> Registered:
@@ -103,12 +106,20 @@ async def test_a_task_outlives_everything_that_is_killed(installation: Installat
                 client = await agent.client(http, agent.mine)
                 [made] = [event async for event in client.send_message(saying("need"))]
             task = made.task
-        installation.kill_everything()
+            async with httpx.AsyncClient(timeout=10) as another:
+                client = await agent.client(another, agent.mine, streaming=True)
+                stream = client.send_message(saying("long"))
+                running = (await anext(stream)).task
+                # In the middle of the stream.
+                installation.kill_everything()
+                await stream.aclose()
         installation.start()
         async with httpx.AsyncClient(timeout=10) as http:
             client = await agent.client(http, agent.mine)
             found = await client.get_task(GetTaskRequest(id=task.id))
             assert found.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+            ended = await client.cancel_task(CancelTaskRequest(id=running.id))
+            assert ended.status.state == TaskState.TASK_STATE_CANCELED
         async with httpx.AsyncClient(timeout=10) as http:
             stranger = await agent.client(http, agent.theirs)
             with pytest.raises(TaskNotFoundError):
@@ -121,8 +132,11 @@ async def test_a_task_outlives_everything_that_is_killed(installation: Installat
         assert kept["task"]["status"]["message"]["parts"][0]["text"] == "which?"
     async with httpx.AsyncClient(timeout=10) as http:
         client = await agent.client(http, agent.mine)
-        [listed] = (await client.list_tasks(ListTasksRequest())).tasks
-        assert (listed.id, listed.status.state) == (task.id, TaskState.TASK_STATE_INPUT_REQUIRED)
+        listed = {each.id: each.status.state for each in (await client.list_tasks(ListTasksRequest())).tasks}
+        assert listed == {
+            task.id: TaskState.TASK_STATE_INPUT_REQUIRED,
+            running.id: TaskState.TASK_STATE_CANCELED,
+        }
 
 
 class Receiver:
@@ -201,6 +215,24 @@ async def test_notifications_reach_the_client_with_its_own_credentials(installat
             client = await agent.client(http, agent.mine)
             with pytest.raises(Exception, match="metadata address"):
                 await client.create_task_push_notification_config(refused)
+
+
+@pytest.mark.req("N9")
+async def test_a_client_of_the_older_version_is_told_in_its_own_words(installation: Installation, echo: str) -> None:
+    with installation.signed_in() as owner, receiver() as told:
+        agent = register(installation, owner, echo, "older")
+        async with httpx.AsyncClient(timeout=10) as http:
+            client = await agent.client(http, agent.mine, version="0.3")
+            asked = saying("hi")
+            asked.configuration.task_push_notification_config.CopyFrom(
+                TaskPushNotificationConfig(id="mine", url=told.url, token="for-me")
+            )
+            [made] = [event async for event in client.send_message(asked)]
+        done = lambda body: body.get("status", {}).get("state") == "completed"  # noqa: E731
+        headers, body = await asyncio.to_thread(told.wait_for, done)
+        assert headers["x-a2a-notification-token"] == "for-me"
+        assert (body["kind"], body["id"]) == ("task", made.task.id)
+        assert [part["text"] for part in body["artifacts"][0]["parts"]] == ["echo: hi", " more"]
 
 
 @pytest.mark.req("HY2", "HY4")

@@ -100,6 +100,20 @@ def test_client_gateway_agent_gateway_and_model_are_one_trace(
 
 
 @pytest.mark.req("HY17")
+def test_a_request_to_the_api_is_below_its_client_and_at_the_top_without_one(
+    installation: Installation, collector: Collector
+) -> None:
+    name, trace = "GET /api/v1/services/{name}", "5" * 32
+    with installation.signed_in() as owner:
+        owner.client.get("/services/nobody", headers={"traceparent": f"00-{trace}-{CLIENT}-01"})
+        owner.client.get("/services/nobody")
+        owner.wait_for(lambda: len(collector.named(name)) == 2, "two spans")
+    below, top = sorted(collector.named(name), key=lambda span: span.trace_id != trace)
+    assert (below.trace_id, below.parent_span_id) == (trace, CLIENT)
+    assert (top.parent_span_id, top.attributes["http.response.status_code"]) == ("", 404)
+
+
+@pytest.mark.req("HY17")
 def test_a_collector_that_is_gone_costs_its_spans_and_nothing_else(
     installation: Installation, collector: Collector, inventory: str
 ) -> None:

@@ -44,6 +44,10 @@ class Feed:
     def breakers(self, org_id: str) -> Sequence[BreakerReport]:
         return [report for report in self.reports if report.org_id == org_id]
 
+    def local_servers(self, org_id: str) -> Mapping[str, object]:
+        """No bridge runs here."""
+        return {}
+
     def statuses(self) -> Sequence[object]:
         return ["gateway"]
 

@@ -45,6 +45,11 @@ ACCEPTED: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/secrets"): {"name": "second-secret", "value": "second-second"},
     ("POST", "/scopes"): {"name": "SECOND-LAB"},
     ("POST", "/invitations"): {"email": "zena@zebra.example", "role": "viewer"},
+    ("POST", "/tools/servers"): {"name": "second-local", "command": "second-server"},
+    ("POST", "/tools/servers/import"): {
+        "text": "mcp_servers:\n  third-local:\n    command: third-server\n",
+        "dry_run": False,
+    },
     ("POST", "/orgs"): {"name": "Third", "slug": "third", "owner_email": "zoe@zebra.example"},
     ("POST", "/tools/approve"): {"tools": [{"id": "{tool_id}"}]},
     ("PUT", "/tools/terms"): {"quarantine_always": False},
@@ -88,6 +93,10 @@ NOT_KEPT = {
 # Routes of these lists that are not driven here, and why no list depends on them. A new name here is a decision.
 CHANGES_NOTHING = {
     "POST /tools/servers/{server}/refresh": "asks a server, and none is there; what it would note is noted with its events",
+    **{
+        f"POST /tools/servers/{{local_server}}/{order}": "asks the bridge, which runs none here, for a process"
+        for order in ("start", "stop", "restart")
+    },
     "POST /tools/{tool_id}/reject": "the tool is approved by then, and what is approved is not rejected",
     "POST /services/{name}/invoke": "a call, which a gateway answers; there is none here, and a call is in no list",
 }
@@ -133,11 +142,20 @@ class Reader:
                 self.followed[frame["topic"].partition(":")[2]].apply(frame)
                 wrong = await self._differing(wrong)
 
+    async def _fetched(self, noun: str) -> list[Any]:
+        """All pages of it."""
+        page = await self.person.get_done("GET", f"/{noun}")
+        items: list[Any] = page["items"]
+        while page["pagination"]["cursors"]["next"] is not None:
+            page = await self.person.get_done("GET", f"/{noun}?cursor={page['pagination']['cursors']['next']}")
+            items += page["items"]
+        return items
+
     async def _differing(self, nouns: Iterable[str]) -> dict[str, str]:
         wrong = {}
         for noun in nouns:
             known = self.followed[noun].items
-            fetched = (await self.person.get_done("GET", f"/{noun}"))["items"]
+            fetched = await self._fetched(noun)
             if sorted(map(json.dumps, fetched)) != sorted(map(json.dumps, known.values())):
                 wrong[noun] = f"{noun}: {fetched} is not {known}"
         return wrong

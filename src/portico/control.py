@@ -106,8 +106,10 @@ def _gateway_feed(deps: Deps, spans: SpanExport | None) -> GatewayFeed:
         await usage.close_epochs(deps, hello.gateway_id, hello.epoch, spans=spans)
         return await routing.compile_snapshot(deps)
 
+    notes = agents.TaskNotes(deps)
+
     async def answer(topic: str, body: bytes) -> bytes:
-        return await agents.answer_gateway(topic, body, deps)
+        return await agents.answer_gateway(topic, body, notes, deps)
 
     return GatewayFeed(deps.settings.run_dir / "link.sock", deps.bus, welcome, answer)
 

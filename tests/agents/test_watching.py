@@ -246,7 +246,7 @@ async def test_a_gateway_is_told_only_of_its_own_orgs_tasks(deps: Deps, clock: M
 
     async def ask(org: str, topic: str = "a2a.owners", **more: Any) -> Any:
         asked = {"org": org, "service": made.id, "principal": "key_1", "scope": ADMIN.scope, **more}
-        return json.loads(await tasks.answer_gateway(topic, json.dumps(asked).encode(), deps))
+        return json.loads(await tasks.answer_gateway(topic, json.dumps(asked).encode(), TaskNotes(deps), deps))
 
     told = await ask(ADMIN.org_id, tasks=["t1", "t2"], context="c1")
     assert told["tasks"]["t1"]["principal_id"] == "key_1"

@@ -53,13 +53,18 @@ def _position(after: tuple[Any, ...]) -> tuple[int, str]:
 # --- for gateways -----------------------------------------------------------------------------------------------------
 
 
-async def answer_gateway(topic: str, body: bytes, deps: Deps) -> bytes:
-    """A gateway has checked who asks; what it asks is about one service of one org, and one principal there."""
+async def answer_gateway(topic: str, body: bytes, notes: TaskNotes, deps: Deps) -> bytes:
+    """A gateway has checked who asks; what it asks is about one service of one org, and one principal there.
+
+    notes   folded first, so that what was noted a moment ago counts: the gateway that asks may have been started a moment ago
+    """
     asked: Json = json.loads(body)
     match topic:
         case "a2a.owners":
+            await notes.fold()
             told = await _owners(asked, deps)
         case "a2a.list":
+            await notes.fold()
             told = await _listed(asked, deps)
         case "a2a.push":
             told = await push.keep_push(asked, deps)
@@ -73,8 +78,6 @@ async def answer_gateway(topic: str, body: bytes, deps: Deps) -> bytes:
 
 
 async def _owners(asked: Json, deps: Deps) -> Json:
-    # What was noted a moment ago counts: the gateway that asks may have been started a moment ago.
-    await TaskNotes(deps).fold()
     platform = tenancy.platform_scope()
     async with deps.read() as tx:
         found = await task_store.tasks_by_id(tx, platform, asked["service"], asked["tasks"])
@@ -99,7 +102,6 @@ def _told(task: AgentTask) -> Json:
 
 async def _listed(asked: Json, deps: Deps) -> Json:
     """The principal's own tasks at this agent, as A2A 1.0 lists them."""
-    await TaskNotes(deps).fold()
     params: Json = asked["params"]
     size = params.get("pageSize") or USUALLY_LISTED
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_LISTED:

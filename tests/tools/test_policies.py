@@ -18,6 +18,7 @@ from portico.domains.tools.expressions import Unusable, compile_expression
 from portico.domains.tools.model import PolicyEntry
 from portico.domains.tools.pins import pinned
 from portico.kernel.ids import OrgId
+from portico.kernel.paging import Cursor
 from portico.kernel.scope import OrgScope
 from portico.platform.deps import Deps
 from tests.tools.servers import DROP, READ
@@ -263,6 +264,9 @@ async def test_policies_through_the_api(client: httpx2.AsyncClient) -> None:
     assert [each["name"] for each in listed["items"]] == ["first"]
     rest = {"cursor": listed["pagination"]["cursors"]["next"]}
     assert [each["name"] for each in (await client.get("/policies", params=rest)).json()["items"]] == ["no-etc"]
+    for made_up in ((10**12, "x"), (1, 2), ("x",)):
+        cursor = {"cursor": Cursor(made_up, 1).encode()}
+        assert [(await client.get(each, params=cursor)).status_code for each in ("/policies", "/tools")] == [400, 400]
     assert (await client.delete(path)).status_code == 204
     assert (await client.get(path)).status_code == 404
     assert first.status_code == 201

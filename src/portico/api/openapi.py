@@ -19,6 +19,8 @@ TAGS = {
     "services": "The hub: services, their versions, endpoints and leases.",
     "agents": "Agents that speak A2A: their cards, health and tasks, and which of them takes a task.",
     "models": "What services offer, what is said of it, and names that stand for one of several models.",
+    "tools": "What MCP servers offer, which of it is approved, and what was called.",
+    "policies": "Which tools may be called, by whom, with what; and a simulator that says why.",
     "limits": "How often something may be called.",
     "budgets": "How much may be spent, and what has been.",
     "secrets": "Credentials for services; values go in and never come out.",

@@ -8,8 +8,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portico.domains.tools.model import Policy, PolicyVersion
 from portico.domains.tools.tables import policies
 from portico.domains.tools.tables import policy_versions as versions
+from portico.kernel.errors import InvalidInput
 from portico.kernel.ids import OrgId, PolicyId
-from portico.kernel.paging import Page, PageAsk, make_page
+from portico.kernel.paging import Page, PageAsk, SortValues, make_page
 from portico.kernel.scope import OrgScope
 from portico.platform.db import Tx
 
@@ -47,8 +48,8 @@ async def list_policies(tx: Tx, scope: OrgScope, ask: PageAsk) -> Page[Policy]:
     """In the order in which they are asked."""
     order = (policies.c.position, policies.c.name)
     query = select(policies).where(_mine(scope)).order_by(*order).limit(ask.page_size + 1)
-    if ask.cursor is not None and len(ask.cursor.after) == 2 and isinstance(ask.cursor.after[0], int):
-        position, name = ask.cursor.after[0], str(ask.cursor.after[1])
+    if ask.cursor is not None:
+        position, name = _place(ask.cursor.after)
         later = and_(policies.c.position == position, policies.c.name > name)
         query = query.where(or_(policies.c.position > position, later))
     rows = [_policy_of(row) for row in await tx.execute(query)]
@@ -73,6 +74,14 @@ async def versions_of(tx: Tx, scope: OrgScope, policy_id: PolicyId) -> list[Poli
     return [
         PolicyVersion(PolicyId(row.policy_id), row.version, row.terms, row.changed_by, row.changed_at) for row in rows
     ]
+
+
+def _place(after: SortValues) -> tuple[int, str]:
+    match after:
+        case (int(position), str(name)) if position < 2**31:
+            return position, name
+        case _:
+            raise InvalidInput("cursor", "is not a cursor that this list gave out; start again without it")
 
 
 def _mine(scope: OrgScope) -> ColumnElement[bool]:

@@ -13,8 +13,9 @@ from portico.domains.tools.tables import tool_servers as servers
 from portico.domains.tools.tables import tool_terms as terms
 from portico.domains.tools.tables import tool_versions as versions
 from portico.domains.tools.tables import tools
+from portico.kernel.errors import InvalidInput
 from portico.kernel.ids import OrgId, ServiceId, ToolId
-from portico.kernel.paging import Page, PageAsk, make_page
+from portico.kernel.paging import Page, PageAsk, SortValues, make_page
 from portico.kernel.scope import OrgScope, PlatformScope
 from portico.platform.db import Tx
 
@@ -69,7 +70,7 @@ async def list_tools(tx: Tx, scope: OrgScope, wanted: ToolFilter, ask: PageAsk) 
     where = _passes(scope, wanted)
     query = select(tools).where(where).order_by(tools.c.name, tools.c.id).limit(ask.page_size + 1)
     if ask.cursor is not None:
-        name, last_id = (str(each) for each in ask.cursor.after[:2])
+        name, last_id = _place(ask.cursor.after)
         query = query.where(or_(tools.c.name > name, and_(tools.c.name == name, tools.c.id > last_id)))
     rows = [_tool_of(row) for row in await tx.execute(query)]
     total = (await tx.execute(select(func.count()).select_from(tools).where(where))).scalar_one()
@@ -181,6 +182,14 @@ async def set_quarantine_always(tx: Tx, scope: OrgScope, always: bool, at: datet
     row = {"quarantine_always": always, "updated_at": at}
     statement = into.values(row | {"org_id": scope.org_id}).on_conflict_do_update(index_elements=["org_id"], set_=row)
     await tx.execute(statement)
+
+
+def _place(after: SortValues) -> tuple[str, str]:
+    match after:
+        case (str(name), str(tool_id)):
+            return name, tool_id
+        case _:
+            raise InvalidInput("cursor", "is not a cursor that this list gave out; start again without it")
 
 
 def _passes(scope: OrgScope, wanted: ToolFilter) -> ColumnElement[bool]:

@@ -60,7 +60,8 @@ _PREFIX = {
 }
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+# To what Python takes for the digits of a number.
+_AS_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 _MASK = 2**128 - 1
 # Ids need to differ, not to be secret, so they do not pay for the system's generator.
 _random_bits = random.Random(os.urandom(32)).getrandbits
@@ -84,9 +85,10 @@ def ulid_and_hex(now_ms: int) -> tuple[str, str]:
 
 def hex_of(text: str) -> str:
     """The 128 bits of a ULID as 32 hexadecimal digits; of any other text, some."""
-    number = 0
-    for character in text[-26:]:
-        number = number << 5 | _VALUES.get(character, 0)
+    try:
+        number = int(text[-26:].translate(_AS_DIGITS), 32)
+    except ValueError:
+        number = 0
     return f"{number & _MASK:032x}"
 
 

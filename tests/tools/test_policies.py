@@ -1,6 +1,8 @@
 """Policies: what an expression may say, how several decide together, and the simulator that says why."""
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -99,6 +101,17 @@ def test_any_text_is_an_expression_or_refused(text: str) -> None:
     found = outcome(rule("allow", text))
     # Never an error of another kind; an expression that holds says so, any other denies here.
     assert found in {("allow", "p"), ("deny", None), ("deny", "p")}
+
+
+def test_the_library_comes_without_its_command_line() -> None:
+    asked = (
+        "import sys; from portico.domains.tools.expressions import compile_expression as c;"
+        "assert c('args.a == 1').variables == {'args'};"
+        "print(sorted({'rich', 'typer', 'prompt_toolkit', 'cel'} & set(sys.modules)));"
+        "import cel; assert cel.compile('1 == 1').execute({})"
+    )
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60)
+    assert (told.stdout, told.stderr) == ("[]\n", "")
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------

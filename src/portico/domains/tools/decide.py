@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
+from portico.domains.tools.cel_library import cel
 from portico.domains.tools.expressions import Compiled, Unusable, compile_expression
 from portico.domains.tools.model import Effect, PolicyEntry
 
@@ -155,19 +156,18 @@ def _context(rules: Iterable[Rule], facts: Facts, args: Args, weight: Weighed) -
     compiled = [rule.compiled for rule in rules if rule.compiled is not None]
     if not compiled:
         return None
-    from cel import Context
-
+    context = cel().Context
     wanted = frozenset[str]().union(*(each.variables for each in compiled))
     known = {name: value for name, value in facts._asdict().items() if name in wanted}
     # What no expression will be asked about is not even looked at: deep values could end the process.
     if "args" in wanted and not _too_much(weight, loops=False):
         known["args"] = args
     try:
-        return Context(known)
+        return context(known)
     except (ValueError, TypeError, OverflowError):
         # A text that is no Unicode, for one: the arguments cannot be judged, and asking for them says so.
         known.pop("args", None)
-        return Context(known)
+        return context(known)
 
 
 def _ask(rule: Rule, context: Any, weight: Weighed) -> Asked:

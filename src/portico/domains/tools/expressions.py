@@ -7,6 +7,8 @@ regular expressions that come from the call or repeat too often. Arguments are b
 import re
 from typing import Any, NamedTuple
 
+from portico.domains.tools.cel_library import cel
+
 MOST_CHARS = 1000
 MOST_LOOPS = 3
 MOST_LOOP_CHARS = 200
@@ -50,11 +52,8 @@ def compile_expression(expression: str) -> Compiled:
     bare, texts = _without_texts(expression)
     loops = _check_shape(bare)
     _check_patterns(bare, texts)
-    # Loaded with the first policy: without one, nobody needs it.
-    import cel
-
     try:
-        program = cel.compile(expression)
+        program = cel().compile(expression)
         used = program.references()
     except (ValueError, RuntimeError) as error:
         raise Unusable(_told(str(error))) from error

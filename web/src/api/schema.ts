@@ -678,6 +678,187 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agents
+         * @description By name. `capability` is a skill's id, name or tag, or a capability of the service.
+         */
+        get: operations["list_agents"];
+        put?: never;
+        /**
+         * Register Agent
+         * @description Reads the card first; the agent is registered where the card says it answers. Removed like any service.
+         */
+        post: operations["register_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discover Agent
+         * @description What is at an address; nothing is stored.
+         */
+        post: operations["discover_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Agent
+         * @description By name, or by id.
+         */
+        get: operations["find_agent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Agent Card
+         * @description As clients of A2A get it at `/a2a/{agent}/.well-known/agent-card.json`.
+         */
+        get: operations["show_agent_card"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh Agent
+         * @description Read the card now; what is wrong with it stands in `card.problem`.
+         */
+        post: operations["refresh_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agent Tasks
+         * @description Those of the scope that passed through Portico, the newest first.
+         */
+        get: operations["list_agent_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Agent Task
+         * @description Its last state that passed through Portico, also when the agent does not know it any more.
+         */
+        get: operations["find_agent_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show Mesh */
+        get: operations["show_mesh"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Route Task
+         * @description Choose an agent that can do it, and say why that one; nothing is sent.
+         */
+        post: operations["route_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/limits": {
         parameters: {
             query?: never;
@@ -797,9 +978,29 @@ export interface paths {
         };
         /**
          * List Calls
-         * @description Newest first. `q` is a call id or a correlation id.
+         * @description Newest first. `q` is a call id, a correlation id or a trace id; a trace lists its newest 200 calls.
          */
         get: operations["list_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/invocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tool Invocations
+         * @description Calls of tools, the newest first; each is a call with this id. A page with a next cursor may hold few or none.
+         */
+        get: operations["list_tool_invocations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -866,6 +1067,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Models
+         * @description What there is to choose among: what is said of each model, beside what was measured of its calls.
+         */
+        get: operations["compare_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Model Connections
+         * @description The services that models are behind: health, breakers, the last call that went well and the last that did not.
+         */
+        get: operations["list_model_connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -881,6 +1122,580 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Models
+         * @description What the org's services offer, by name, with what is said of it.
+         */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Model Routes */
+        get: operations["list_model_routes"];
+        put?: never;
+        /**
+         * Create Model Route
+         * @description A name that clients use like a model's; its rules say which model is meant.
+         */
+        post: operations["create_model_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/routes/{route_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Model Route */
+        get: operations["find_model_route"];
+        put?: never;
+        post?: never;
+        /** Delete Model Route */
+        delete: operations["delete_model_route"];
+        options?: never;
+        head?: never;
+        /** Update Model Route */
+        patch: operations["update_model_route"];
+        trace?: never;
+    };
+    "/api/v1/models/routes/{route_id}/choose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose Model
+         * @description Which model a request would go to, and why; nothing is called. By the gateway's own rules, and how fast models are by
+         *     what the gateways measured lately; by their grade where nothing was.
+         */
+        post: operations["choose_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Model */
+        get: operations["find_model"];
+        put?: never;
+        post?: never;
+        /**
+         * Reset Model
+         * @description Take back all that is said of it; the service offers it as before.
+         */
+        delete: operations["reset_model"];
+        options?: never;
+        head?: never;
+        /** Update Model */
+        patch: operations["update_model"];
+        trace?: never;
+    };
+    "/api/v1/tools/servers/{server}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh Tool Server
+         * @description List the server's tools now. What is new or changed waits for approval; the first listing is approved with it.
+         */
+        post: operations["refresh_tool_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers/{server}/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set Tool Server Terms */
+        put: operations["set_tool_server_terms"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Local Servers
+         * @description By name; at most 200 in an org.
+         */
+        get: operations["list_local_servers"];
+        put?: never;
+        /**
+         * Define Local Server
+         * @description A service of kind tools whose program runs on this machine, from the first call on.
+         */
+        post: operations["define_local_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Local Servers
+         * @description What an mcp.yaml would change, or changes when `dry_run` is false.
+         */
+        post: operations["import_local_servers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Local Servers
+         * @description All of the org's local servers as an mcp.yaml.
+         */
+        get: operations["export_local_servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers/{local_server}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Local Server */
+        get: operations["find_local_server"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove Local Server
+         * @description With its service in the hub, its process, and its own folder.
+         */
+        delete: operations["remove_local_server"];
+        options?: never;
+        head?: never;
+        /**
+         * Update Local Server
+         * @description Ends the running process, if any; the next call starts it as it is defined now.
+         */
+        patch: operations["update_local_server"];
+        trace?: never;
+    };
+    "/api/v1/tools/servers/{local_server}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Local Server
+         * @description Now rather than with the next call.
+         */
+        post: operations["start_local_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers/{local_server}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Local Server
+         * @description End its process. The next call starts it again; disable it to prevent that.
+         */
+        post: operations["stop_local_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers/{local_server}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restart Local Server
+         * @description End its process, and start it anew.
+         */
+        post: operations["restart_local_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/servers/{local_server}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Local Server Log
+         * @description What it wrote to its standard error since the bridge started, up to 500 lines; its secrets are masked.
+         */
+        get: operations["read_local_server_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tools
+         * @description By name. `state` quarantined and changed are what waits for somebody's decision.
+         */
+        get: operations["list_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve Tools
+         * @description All of them or none.
+         */
+        post: operations["approve_tools"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show Tool Terms */
+        get: operations["show_tool_terms"];
+        /** Set Tool Terms */
+        put: operations["set_tool_terms"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/meter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Meter Tool Servers
+         * @description What each server's tools cost in a model's context, by the server's name.
+         */
+        get: operations["meter_tool_servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{tool_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Tool
+         * @description With every definition it was seen with, and the difference that waits for a decision.
+         */
+        get: operations["find_tool"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Update Tool */
+        patch: operations["update_tool"];
+        trace?: never;
+    };
+    "/api/v1/tools/{tool_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve Tool
+         * @description The definition seen last. With `pin`, refused when that is no longer the one that was looked at.
+         */
+        post: operations["approve_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{tool_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject Tool
+         * @description It stays held back and no longer waits for a decision, until it changes again.
+         */
+        post: operations["reject_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{tool_id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable Tool
+         * @description Neither listed nor called until it is enabled.
+         */
+        post: operations["disable_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{tool_id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable Tool
+         * @description From disabled or deprecated; its definition still has to be approved.
+         */
+        post: operations["enable_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{tool_id}/deprecate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deprecate Tool
+         * @description It goes on working, and is shown as deprecated with the note.
+         */
+        post: operations["deprecate_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Policies
+         * @description In the order in which they are asked.
+         */
+        get: operations["list_policies"];
+        put?: never;
+        /**
+         * Create Policy
+         * @description Its expression is checked now; an error says where.
+         */
+        post: operations["create_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simulate Policies
+         * @description May this principal call this tool with these arguments, and why; nothing is called.
+         */
+        post: operations["simulate_policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{policy_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Policy
+         * @description With what it said before.
+         */
+        get: operations["find_policy"];
+        put?: never;
+        post?: never;
+        /** Delete Policy */
+        delete: operations["delete_policy"];
+        options?: never;
+        head?: never;
+        /** Update Policy */
+        patch: operations["update_policy"];
         trace?: never;
     };
     "/api/v1/events": {
@@ -916,6 +1731,46 @@ export interface paths {
         };
         /** Find Event */
         get: operations["find_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-archives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Event Archives
+         * @description Files of events that have left the log, the newest first.
+         */
+        get: operations["list_event_archives"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-archives/{archive_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Event Archive
+         * @description The scope's events of one file, oldest first, a line of JSON each.
+         */
+        get: operations["download_event_archive"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1117,7 +1972,8 @@ export interface paths {
         put?: never;
         /**
          * Replay Events
-         * @description Give events to one consumer once more, or make a projection anew; a dry run says who would be hit.
+         * @description Give events to one consumer once more, a couple of thousand per request, or make a projection anew; a dry run says who
+         *     would be hit.
          */
         post: operations["replay_events"];
         delete?: never;
@@ -1718,12 +2574,1201 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptAsk: {
+            /** Format: password */
+            token: string;
+            name: string;
+            /** Format: password */
+            password: string;
+        };
+        Actor: {
+            /** @enum {string} */
+            kind: "person" | "key" | "system";
+            id: string;
+            name: string;
+        };
+        Agent: {
+            id: string;
+            name: string;
+            title: string;
+            version: string | null;
+            capabilities: string[];
+            skills: components["schemas"]["Skill"][];
+            endpoints: string[];
+            health: components["schemas"]["AgentHealth"];
+            metadata: components["schemas"]["AgentMetadata"];
+            card: components["schemas"]["CardState"];
+            url: string;
+            card_url: string;
+            /** @enum {string} */
+            visibility: "org" | "restricted";
+            scope: string | null;
+        };
+        /** @description `url`: the agent's address, below which its card is, or the address of the card itself. */
+        AgentAsk: {
+            url: string;
+            name?: string | null;
+            description?: string | null;
+            /**
+             * @default org
+             * @enum {string}
+             */
+            visibility?: "org" | "restricted";
+            tags?: string[];
+            scope?: string | null;
+            credential?: components["schemas"]["AgentCredentialAsk"] | null;
+            /** @default 300 */
+            timeout_s?: number;
+        };
+        AgentCard: {
+            card: {
+                [key: string]: unknown;
+            };
+        };
+        AgentCredentialAsk: {
+            secret_name: string;
+            /** @default Authorization */
+            header?: string;
+            /** @default Bearer {secret} */
+            format?: string;
+        };
+        /** @description `endpoint` is what is asked every `interval_s`; after `threshold` failures in a row it counts as unhealthy. */
+        AgentHealth: {
+            /** @enum {string} */
+            status: "unknown" | "healthy" | "unhealthy" | "dead";
+            since: string | null;
+            endpoint: string;
+            interval_s: number;
+            timeout_s: number;
+            threshold: number;
+            dead_after: number;
+            failures: number;
+            last_error: string | null;
+            checked_at: string | null;
+        };
+        AgentList: {
+            items: components["schemas"]["Agent"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        AgentMetadata: {
+            module: string | null;
+            tags: string[];
+            description: string;
+        };
+        AgentTask: {
+            id: string;
+            context_id: string;
+            state: string;
+            principal_id: string;
+            principal_name: string;
+            call_id: string;
+            created_at: string;
+            updated_at: string;
+        };
+        /** @description `task` is the task as A2A 1.0 shows it, as far as it passed through Portico. */
+        AgentTaskDetail: {
+            id: string;
+            context_id: string;
+            state: string;
+            principal_id: string;
+            principal_name: string;
+            call_id: string;
+            created_at: string;
+            updated_at: string;
+            task: {
+                [key: string]: unknown;
+            };
+        };
+        AgentTaskList: {
+            items: components["schemas"]["AgentTask"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description With `pin`, only if that definition is still the one seen last. */
+        ApproveAsk: {
+            pin?: string | null;
+        };
+        ApproveManyAsk: {
+            tools: components["schemas"]["ApproveOneAsk"][];
+        };
+        ApproveOneAsk: {
+            pin?: string | null;
+            id: string;
+        };
+        /** @description `day` is that of its last event; the positions are those of the org's log, of all its scopes. */
+        Archive: {
+            id: string;
+            day: string;
+            first_seq: number;
+            last_seq: number;
+            bytes: number;
+        };
+        ArchiveList: {
+            items: components["schemas"]["Archive"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `holds`: whether its expression came to true; `error` denies. */
+        AskedPolicy: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            effect: "allow" | "deny" | "hide";
+            /** @enum {string} */
+            holds: "yes" | "no" | "error";
+            reason: string;
+        };
+        Attempt: {
+            number: number;
+            at: string;
+            status: number | null;
+            took_ms: number;
+            error: string | null;
+            response: string;
+        };
+        Attention: {
+            /** @enum {string} */
+            kind: "breaker_open" | "budget_warning" | "budget_exhausted" | "service_unhealthy" | "gateway_stale";
+            title: string;
+            text: string;
+            link: string;
+        };
+        AuditEntry: {
+            seq: number;
+            at: string;
+            actor: components["schemas"]["Actor"];
+            action: string;
+            target: components["schemas"]["AuditTarget"] | null;
+            /** @enum {string} */
+            outcome: "ok" | "refused";
+            /** @enum {string} */
+            severity: "INFO" | "WARN" | "ERROR" | "CRITICAL";
+            detail: {
+                [key: string]: unknown;
+            };
+            hash: string;
+            prev_hash: string;
+            address: string | null;
+        };
+        AuditEntryList: {
+            items: components["schemas"]["AuditEntry"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        AuditProof: {
+            verified: boolean;
+            entries: number;
+            first_bad_seq: number | null;
+            checked_at: string;
+        };
+        AuditTarget: {
+            kind: string;
+            id: string;
+            name: string;
+        };
+        Breaker: {
+            /** @enum {string} */
+            state: "closed" | "open" | "half_open" | "recovering";
+            reason: string;
+            since: string;
+            probe_at: string | null;
+        };
+        Budget: {
+            id: string;
+            name: string;
+            subject: components["schemas"]["BudgetSubject"];
+            /** @enum {string} */
+            measure: "money" | "tokens" | "calls";
+            /** @enum {string} */
+            window: "hour" | "day" | "month";
+            limit: number;
+            used: number;
+            reserved: number;
+            left: number;
+            used_percent: number;
+            warn_at_percent: number;
+            window_started_at: string;
+            resets_at: string;
+            enabled: boolean;
+            created_at: string;
+        };
+        BudgetAsk: {
+            name: string;
+            /** @enum {string} */
+            subject_kind: "org" | "scope" | "principal";
+            subject_id?: string | null;
+            /** @enum {string} */
+            measure: "money" | "tokens" | "calls";
+            /** @enum {string} */
+            window: "hour" | "day" | "month";
+            limit: number;
+            /** @default 80 */
+            warn_at_percent?: number;
+            /** @default true */
+            enabled?: boolean;
+        };
+        BudgetList: {
+            items: components["schemas"]["Budget"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description What is left out stays; `null` is meaningful for subject_id only. */
+        BudgetPatch: {
+            name?: string;
+            /** @enum {string} */
+            subject_kind?: "org" | "scope" | "principal";
+            subject_id?: string | null;
+            /** @enum {string} */
+            measure?: "money" | "tokens" | "calls";
+            /** @enum {string} */
+            window?: "hour" | "day" | "month";
+            limit?: number;
+            warn_at_percent?: number;
+            enabled?: boolean;
+        };
+        BudgetSubject: {
+            /** @enum {string} */
+            kind: "org" | "scope" | "principal";
+            id: string | null;
+            name: string;
+        };
+        /**
+         * @description `entries` are the org's own, with forgotten ones that still take room, and null when counting takes too long; the other
+         *     numbers are of this process since its start.
+         */
+        CacheFamily: {
+            /** @enum {string} */
+            family: "templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards";
+            used: boolean;
+            /** @enum {string} */
+            kept_in: "memory" | "redis";
+            ttl_s: number;
+            hits: number;
+            misses: number;
+            errors: number;
+            entries: number | null;
+            staleness: components["schemas"]["CacheStaleness"];
+        };
+        CacheFamilyList: {
+            items: components["schemas"]["CacheFamily"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description No family means all of them. */
+        CacheForgetAsk: {
+            family?: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards") | null;
+        };
+        CacheForgotten: {
+            forgotten: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards")[];
+        };
+        /** @description How old what the cache answered with was; null before its first answer. */
+        CacheStaleness: {
+            mean_s: number | null;
+            max_s: number | null;
+        };
+        Call: {
+            id: string;
+            at: string;
+            org_id: string;
+            scope: string;
+            principal: components["schemas"]["Caller"];
+            service: components["schemas"]["CalledService"];
+            /** @enum {string} */
+            dialect: "openai" | "anthropic" | "responses" | "http" | "mcp" | "a2a";
+            method: string;
+            path: string;
+            model: string | null;
+            /** @enum {string} */
+            verdict: "allowed" | "refused" | "failed" | "cancelled";
+            reason: components["schemas"]["Reason"] | null;
+            status: number;
+            streamed: boolean;
+            cached: boolean;
+            attempts: number;
+            duration_us: number;
+            added_us: number;
+            first_byte_us: number | null;
+            tokens_in: number;
+            tokens_out: number;
+            tokens_estimated: boolean;
+            cost_microusd: number;
+            reserved_microusd: number;
+            bytes_in: number;
+            bytes_out: number;
+            snapshot_version: number;
+            correlation_id: string;
+            trace_id: string;
+            span_id: string;
+            parent_span_id: string | null;
+        };
+        CallDetail: {
+            id: string;
+            at: string;
+            org_id: string;
+            scope: string;
+            principal: components["schemas"]["Caller"];
+            service: components["schemas"]["CalledService"];
+            /** @enum {string} */
+            dialect: "openai" | "anthropic" | "responses" | "http" | "mcp" | "a2a";
+            method: string;
+            path: string;
+            model: string | null;
+            /** @enum {string} */
+            verdict: "allowed" | "refused" | "failed" | "cancelled";
+            reason: components["schemas"]["Reason"] | null;
+            status: number;
+            streamed: boolean;
+            cached: boolean;
+            attempts: number;
+            duration_us: number;
+            added_us: number;
+            first_byte_us: number | null;
+            tokens_in: number;
+            tokens_out: number;
+            tokens_estimated: boolean;
+            cost_microusd: number;
+            reserved_microusd: number;
+            bytes_in: number;
+            bytes_out: number;
+            snapshot_version: number;
+            correlation_id: string;
+            trace_id: string;
+            span_id: string;
+            parent_span_id: string | null;
+            stages: components["schemas"]["Stage"][];
+            request: components["schemas"]["CallRequest"];
+        };
+        CallList: {
+            items: components["schemas"]["Call"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description What was asked for. Headers and bodies are not recorded. */
+        CallRequest: {
+            method: string;
+            path: string;
+            model: string | null;
+            streamed: boolean;
+            address: string | null;
+            service: string;
+            version: string | null;
+        };
+        CalledService: {
+            name: string;
+            /** @enum {string} */
+            kind: "http" | "model" | "tools" | "agent" | "builtin";
+            version: string | null;
+            endpoint: string | null;
+            canary: boolean;
+        };
+        Caller: {
+            /** @enum {string} */
+            kind: "key" | "person" | "anonymous";
+            id: string;
+            name: string;
+        };
+        /** @description `problem` says why the newest attempt to read the card failed, or what of it cannot be used. */
+        CardState: {
+            url: string;
+            read_at: string | null;
+            changed_at: string | null;
+            refresh_s: number;
+            protocols: string[];
+            streaming: boolean;
+            push_notifications: boolean;
+            problem: string | null;
+            notes: string[];
+        };
         ChosenModel: {
             model: string;
             service: string;
             expected_cost_microusd: number;
             expected_ms: number;
             quality: number | null;
+        };
+        /** @description CloudEvents 1.0 in its structured JSON form; `data` is an object. Any other name is an extension attribute. */
+        CloudEvent: {
+            /** @constant */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            type: string;
+            data: {
+                [key: string]: unknown;
+            };
+            time?: string | null;
+            subject?: string | null;
+            /**
+             * @default application/json
+             * @constant
+             */
+            datacontenttype?: "application/json";
+            dataschema?: string | null;
+        } & {
+            [key: string]: boolean | number | string | null;
+        };
+        Component: {
+            name: string;
+            /** @enum {string} */
+            status: "healthy" | "degraded" | "unhealthy";
+            detail: string;
+        };
+        /** @description Widgets as `GET /widget-types` describes them: type, title, options; `id` to replace one, `place` where it matters. */
+        ComposeAsk: {
+            title: string;
+            /** @default  */
+            note?: string;
+            widgets: {
+                [key: string]: unknown;
+            }[];
+        };
+        Considered: {
+            name: string;
+            /** @enum {string} */
+            health: "unknown" | "healthy" | "unhealthy" | "dead";
+            open_calls: number;
+            why_not: string | null;
+        };
+        Consumer: {
+            name: string;
+            projection: boolean;
+            lag: number;
+            lag_s: number;
+            waiting: number;
+            dead: number;
+            dead_warning: boolean;
+            dropped: number;
+            updated_at: string | null;
+        };
+        ConsumerList: {
+            items: components["schemas"]["Consumer"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        Credential: {
+            secret_name: string;
+            header: string;
+            format: string;
+        };
+        CredentialAsk: {
+            secret_name: string;
+            /** @default Authorization */
+            header?: string;
+            /** @default Bearer {secret} */
+            format?: string;
+        };
+        Cursors: {
+            next: string | null;
+        };
+        Dashboard: {
+            id: string;
+            name: string;
+            description: string;
+            /** @enum {string} */
+            layout: "single" | "split" | "grid" | "wizard";
+            widget_count: number;
+            owner: components["schemas"]["DashboardOwner"];
+            /** @enum {string} */
+            shared: "org" | "private";
+            version: number;
+            created_at: string;
+            updated_at: string;
+        };
+        /** @description `state` is a whole state document, for a copy; its layout goes before `layout`. */
+        DashboardAsk: {
+            name: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @default grid
+             * @enum {string}
+             */
+            layout?: "single" | "split" | "grid" | "wizard";
+            /**
+             * @default private
+             * @enum {string}
+             */
+            shared?: "org" | "private";
+            state?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        DashboardList: {
+            items: components["schemas"]["Dashboard"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        DashboardOwner: {
+            id: string;
+            name: string;
+        };
+        /** @description What is left out stays. */
+        DashboardPatch: {
+            name?: string;
+            description?: string;
+            /** @enum {string} */
+            shared?: "org" | "private";
+        };
+        DashboardState: {
+            version: number;
+            state: {
+                [key: string]: unknown;
+            };
+            checksum: string;
+        };
+        /** @description `payload` is what the consumer sees at the next try; `event` stays as it was recorded. */
+        DeadLetter: {
+            id: string;
+            consumer: string;
+            event: components["schemas"]["Event"];
+            payload: {
+                [key: string]: unknown;
+            };
+            edited: boolean;
+            error: string;
+            attempts: number;
+            first_failed_at: string;
+            died_at: string;
+        };
+        DeadLetterList: {
+            items: components["schemas"]["DeadLetter"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        DeadLetterPatch: {
+            payload: {
+                [key: string]: unknown;
+            };
+        };
+        Delivery: {
+            id: string;
+            webhook_id: string;
+            event_id: string;
+            kind: string;
+            subject: string;
+            /** @enum {string} */
+            origin: "event" | "test" | "edit";
+            /** @enum {string} */
+            state: "pending" | "delivered" | "dead" | "discarded";
+            attempts: number;
+            next_at: string | null;
+            created_at: string;
+            finished_at: string | null;
+            last_status: number | null;
+            last_error: string | null;
+            edited: boolean;
+        };
+        /** @description A delivery with all there is to know; `attempts` are the newest hundred, the last one's number says how many began. */
+        DeliveryDetail: {
+            id: string;
+            webhook_id: string;
+            event_id: string;
+            kind: string;
+            subject: string;
+            /** @enum {string} */
+            origin: "event" | "test" | "edit";
+            /** @enum {string} */
+            state: "pending" | "delivered" | "dead" | "discarded";
+            next_at: string | null;
+            created_at: string;
+            finished_at: string | null;
+            last_status: number | null;
+            last_error: string | null;
+            edited: boolean;
+            body: string;
+            headers: components["schemas"]["SentHeader"][];
+            attempts: components["schemas"]["Attempt"][];
+        };
+        DeliveryList: {
+            items: components["schemas"]["Delivery"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        DeprecateAsk: {
+            /** @default  */
+            note?: string;
+            sunset_at?: string | null;
+        };
+        DiffLine: {
+            /** @enum {string} */
+            change: "same" | "added" | "removed";
+            text: string;
+        };
+        DiscoverAsk: {
+            url: string;
+        };
+        /** @description What would be registered, and under which name unless another is given. */
+        Discovered: {
+            name: string;
+            title: string;
+            description: string;
+            version: string;
+            home: string;
+            card_url: string;
+            skills: components["schemas"]["Skill"][];
+            interfaces: components["schemas"]["Interface"][];
+            protocols: string[];
+            streaming: boolean;
+            push_notifications: boolean;
+            notes: string[];
+            card: {
+                [key: string]: unknown;
+            };
+        };
+        Endpoint: {
+            id: string;
+            url: string;
+            weight: number;
+            /** @enum {string} */
+            health: "unknown" | "healthy" | "unhealthy";
+            last_checked_at: string | null;
+            last_error: string | null;
+            failures: number;
+            lease_expires_at: string | null;
+            breaker: components["schemas"]["Breaker"] | null;
+        };
+        EndpointAsk: {
+            url: string;
+            /** @default 1 */
+            weight?: number;
+        };
+        EndpointPatch: {
+            weight: number;
+        };
+        /** @description The body of every answer that is not a success. */
+        Error: {
+            /** @description Name of the error, e.g. INVALID_INPUT. */
+            code: string;
+            message: string;
+            correlation_id: string;
+            error: components["schemas"]["ErrorFacts"];
+        };
+        ErrorFacts: {
+            /** @description Code of the error, e.g. E9302. */
+            code: string;
+            message: string;
+            /** @description What to do next. */
+            details: string;
+            /** Format: date-time */
+            timestamp: string;
+            path: string;
+            trace_id: string;
+            fields: components["schemas"]["FieldError"][];
+            retryable?: boolean;
+            retry_after_s?: number;
+        };
+        Event: {
+            seq: number;
+            id: string;
+            kind: string;
+            at: string;
+            actor: components["schemas"]["Actor"];
+            payload: {
+                [key: string]: unknown;
+            };
+            subject: string;
+            /** @enum {string} */
+            category: "system" | "application" | "integration" | "error";
+            origin: components["schemas"]["Origin"] | null;
+        };
+        EventCount: {
+            /** Format: date */
+            day: string;
+            kind: string;
+            count: number;
+        };
+        EventCountList: {
+            items: components["schemas"]["EventCount"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        EventList: {
+            items: components["schemas"]["Event"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description `corrected` counts the rows of a rebuilt projection that were not what the log says.
+         *
+         *     While `next_after` is not null there is more: send the same again with it as `after`, and with this `through`. When nothing was
+         *     replayed although there is more, too many events wait already; try again a little later.
+         */
+        EventReplay: {
+            dry_run: boolean;
+            events: number;
+            hits: components["schemas"]["Hit"][];
+            replayed: number;
+            corrected: number | null;
+            next_after: number | null;
+            through: number | null;
+        };
+        EventReplayAsk: {
+            consumer?: string | null;
+            projection?: string | null;
+            kinds?: string[];
+            subject?: string | null;
+            since?: string | null;
+            until?: string | null;
+            /** @default true */
+            dry_run?: boolean;
+            /** @default 0 */
+            after?: number;
+            through?: number | null;
+        };
+        /** @description `about` is the field that names what the event is about; of an org's own types the envelope's subject does. */
+        EventType: {
+            type: string;
+            kind: string;
+            version: number;
+            /** @enum {string} */
+            category: "system" | "application" | "integration" | "error";
+            summary: string;
+            about: string | null;
+            aliases: string[];
+            /** @enum {string} */
+            origin: "portico" | "org";
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        EventTypeAsk: {
+            /** @default  */
+            summary?: string;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        EventTypeList: {
+            items: components["schemas"]["EventType"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        Export: {
+            text: string;
+        };
+        FieldError: {
+            field: string;
+            message: string;
+        };
+        FieldProblem: {
+            field: string;
+            message: string;
+        };
+        /** @description `invitation_token` is there once, when the owner is new. */
+        Founded: {
+            id: string;
+            name: string;
+            slug: string;
+            /** @enum {string} */
+            status: "active" | "suspended" | "deleted";
+            created_at: string;
+            member_count: number;
+            invitation_token: string | null;
+        };
+        Gateway: {
+            id: string;
+            fresh: boolean;
+            snapshot_version: number;
+            uptime_s: number;
+            open_connections: number;
+        };
+        GatewayStatus: {
+            id: string;
+            fresh: boolean;
+            snapshot_version: number;
+            uptime_s: number;
+            open_connections: number;
+            open_calls: number;
+            journal_ok: boolean;
+        };
+        Grant: {
+            id: string;
+            principal: components["schemas"]["Principal"];
+            /** @constant */
+            resource_kind: "service";
+            resource_id: string;
+            /** @enum {string} */
+            permission: "services.read" | "services.call" | "services.manage";
+            created_at: string;
+        };
+        GrantAsk: {
+            /** @enum {string} */
+            principal_kind: "person" | "key";
+            principal_id: string;
+            /** @constant */
+            resource_kind: "service";
+            resource_id: string;
+            /** @enum {string} */
+            permission: "services.read" | "services.call" | "services.manage";
+        };
+        GrantList: {
+            items: components["schemas"]["Grant"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `value` null keeps the value that the header of this name has. */
+        HeaderAsk: {
+            name: string;
+            value?: string | null;
+        };
+        HeaderHint: {
+            name: string;
+            hint: string;
+        };
+        Health: {
+            /** @enum {string} */
+            status: "healthy" | "degraded" | "unhealthy";
+            gateways: components["schemas"]["Gateway"][];
+        };
+        Hit: {
+            consumer: string;
+            events: number;
+        };
+        /** @description The text of an mcp.yaml. With `dry_run` nothing is changed; with `remove_others` servers it does not name are removed. */
+        ImportAsk: {
+            text: string;
+            /** @default true */
+            dry_run?: boolean;
+            /** @default false */
+            remove_others?: boolean;
+        };
+        ImportStep: {
+            name: string;
+            /** @enum {string} */
+            change: "add" | "update" | "keep" | "remove";
+            fields: string[];
+        };
+        Imported: {
+            steps: components["schemas"]["ImportStep"][];
+            applied: boolean;
+        };
+        Interface: {
+            /** @enum {string} */
+            binding: "JSONRPC" | "HTTP+JSON";
+            /** @enum {string} */
+            protocol: "1.0" | "0.3";
+            url: string;
+        };
+        Invitation: {
+            id: string;
+            email: string;
+            /** @enum {string} */
+            role: "admin" | "developer" | "operator" | "viewer";
+            created_at: string;
+            expires_at: string;
+            /** @enum {string} */
+            status: "pending" | "accepted" | "expired" | "revoked";
+            invited_by: string;
+        };
+        InvitationAsk: {
+            email: string;
+            /** @enum {string} */
+            role: "admin" | "developer" | "operator" | "viewer";
+        };
+        InvitationList: {
+            items: components["schemas"]["Invitation"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description `pin` is the definition that was called, `arguments_sha256` the digest of the arguments as canonical JSON; both are
+         *     null for a call that was refused before. `executed`: it left for the server, and was not answered from what was kept.
+         */
+        Invocation: {
+            call_id: string;
+            at: string;
+            principal: components["schemas"]["Caller"];
+            server: string;
+            service_id: string;
+            tool: string;
+            pin: string | null;
+            arguments_sha256: string | null;
+            idempotency_key: string | null;
+            /** @enum {string} */
+            outcome: "allowed" | "refused" | "failed" | "cancelled";
+            executed: boolean;
+            cached: boolean;
+            attempts: number;
+            status: number;
+            error: components["schemas"]["Reason"] | null;
+            duration_us: number;
+        };
+        InvocationList: {
+            items: components["schemas"]["Invocation"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        InvokeAsk: {
+            method: string;
+            parameters?: {
+                [key: string]: unknown;
+            };
+            timeout_s?: number | null;
+        };
+        Invoked: {
+            call_id: string | null;
+            status: number;
+            headers: {
+                [key: string]: string;
+            };
+            body: unknown;
+            duration_ms: number;
+        };
+        Key: {
+            id: string;
+            name: string;
+            prefix: string;
+            scope: string;
+            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
+            services: string[] | null;
+            rate_limit_per_minute: number | null;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            created_at: string;
+            created_by: string;
+            expires_at: string | null;
+            last_used_at: string | null;
+            previous_valid_until: string | null;
+        };
+        KeyAsk: {
+            name: string;
+            /**
+             * @default [
+             *       "services.call"
+             *     ]
+             */
+            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
+            services?: string[] | null;
+            rate_limit_per_minute?: number | null;
+            expires_in?: string | null;
+            scope?: string | null;
+        };
+        KeyList: {
+            items: components["schemas"]["Key"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        KeyPatch: {
+            name?: string | null;
+            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[] | null;
+            services?: string[] | null;
+            rate_limit_per_minute?: number | null;
+        };
+        Lease: {
+            lease_id: string;
+            endpoint_id: string;
+            expires_at: string;
+        };
+        LeaseAsk: {
+            url: string;
+            version?: string | null;
+            /** @default 60 */
+            ttl_s?: number;
+        };
+        Limit: {
+            id: string;
+            name: string;
+            subject: components["schemas"]["LimitSubject"];
+            rate: number;
+            per_s: number;
+            burst: number | null;
+            enabled: boolean;
+            created_at: string;
+        };
+        LimitAsk: {
+            name: string;
+            /** @enum {string} */
+            subject_kind: "org" | "scope" | "key" | "address";
+            subject_id?: string | null;
+            rate: number;
+            /** @default 60 */
+            per_s?: number;
+            burst?: number | null;
+            /** @default true */
+            enabled?: boolean;
+        };
+        LimitList: {
+            items: components["schemas"]["Limit"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description What is left out stays; `null` is meaningful for subject_id and burst only. */
+        LimitPatch: {
+            name?: string;
+            /** @enum {string} */
+            subject_kind?: "org" | "scope" | "key" | "address";
+            subject_id?: string | null;
+            rate?: number;
+            per_s?: number;
+            burst?: number | null;
+            enabled?: boolean;
+        };
+        LimitSubject: {
+            /** @enum {string} */
+            kind: "org" | "scope" | "key" | "address";
+            id: string | null;
+            name: string;
+        };
+        Limits: {
+            memory_bytes: number;
+            processes: number;
+            open_files: number;
+            cores: number | null;
+            cpu_s: number | null;
+            message_bytes: number;
+            idle_stop_s: number;
+            start_timeout_s: number;
+        };
+        LimitsAsk: {
+            /** @default 1073741824 */
+            memory_bytes?: number;
+            /** @default 32 */
+            processes?: number;
+            /** @default 1024 */
+            open_files?: number;
+            cores?: number | null;
+            cpu_s?: number | null;
+            /** @default 4194304 */
+            message_bytes?: number;
+            /** @default 600 */
+            idle_stop_s?: number;
+            /** @default 60 */
+            start_timeout_s?: number;
+        };
+        /**
+         * @description `state` and what follows is of the bridge's process: a server that nobody asked for yet is stopped.
+         *
+         *     jailed   whether the machine keeps it to its folders
+         */
+        LocalServer: {
+            id: string;
+            name: string;
+            description: string;
+            command: string;
+            args: string[];
+            env: {
+                [key: string]: string;
+            };
+            allowed_paths: string[];
+            program_paths: string[];
+            limits: components["schemas"]["Limits"];
+            enabled: boolean;
+            updated_at: string;
+            updated_by: string;
+            /** @enum {string} */
+            state: "stopped" | "starting" | "running" | "failed";
+            since: string | null;
+            error: string | null;
+            restarts: number;
+            pid: number | null;
+            memory_bytes: number;
+            processes: number;
+            protocol_version: string | null;
+            jailed: boolean | null;
+            endpoint_url: string;
+        };
+        /** @description `env` values may hold `${NAME}`: a secret of the org, or a variable that the operator lets through. */
+        LocalServerAsk: {
+            name: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @default org
+             * @enum {string}
+             */
+            visibility?: "org" | "restricted";
+            command: string;
+            args?: string[];
+            env?: {
+                [key: string]: string;
+            };
+            allowed_paths?: string[];
+            program_paths?: string[];
+            limits?: components["schemas"]["LimitsAsk"];
+            /** @default true */
+            enabled?: boolean;
+        };
+        LocalServerList: {
+            items: components["schemas"]["LocalServer"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description The newest line last. Lines that begin with [portico] are Portico's own. */
+        LocalServerLog: {
+            lines: components["schemas"]["LogLine"][];
+        };
+        /** @description What is left out stays; of `limits`, too. */
+        LocalServerPatch: {
+            command?: string | null;
+            args?: string[] | null;
+            env?: {
+                [key: string]: string;
+            } | null;
+            allowed_paths?: string[] | null;
+            program_paths?: string[] | null;
+            limits?: {
+                [key: string]: number | null;
+            } | null;
+            enabled?: boolean | null;
+        };
+        LogLine: {
+            at: string;
+            text: string;
+        };
+        Me: {
+            person: components["schemas"]["Person"] | null;
+            key: components["schemas"]["Named"] | null;
+            org: components["schemas"]["OrgBrief"] | null;
+            scope: string;
+            role: ("admin" | "developer" | "operator" | "viewer") | null;
+            is_owner: boolean;
+            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
+            orgs: components["schemas"]["OrgOfMine"][];
+        };
+        Member: {
+            person_id: string;
+            email: string;
+            name: string;
+            /** @enum {string} */
+            role: "admin" | "developer" | "operator" | "viewer";
+            is_owner: boolean;
+            joined_at: string;
+            last_seen_at: string | null;
+            scopes: string[] | null;
+        };
+        MemberList: {
+            items: components["schemas"]["Member"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        MemberPatch: {
+            role?: ("admin" | "developer" | "operator" | "viewer") | null;
+            is_owner?: boolean | null;
+            scopes?: string[] | null;
+        };
+        Mesh: {
+            /** @enum {string} */
+            status: "healthy" | "degraded" | "unhealthy" | "empty";
+            total: number;
+            healthy: number;
+            unhealthy: number;
+            unknown: number;
+            dead: number;
+            agents: components["schemas"]["MeshAgent"][];
+        };
+        MeshAgent: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            health: "unknown" | "healthy" | "unhealthy" | "dead";
+            skills: string[];
+            open_calls: number;
+            running_tasks: number;
+            problem: string | null;
+        };
+        Method: {
+            name: string;
+            /** @enum {string} */
+            http_method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
+            path: string;
+            description: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+        };
+        MethodAsk: {
+            name: string;
+            /**
+             * @default GET
+             * @enum {string}
+             */
+            http_method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
+            path: string;
+            /** @default  */
+            description?: string;
+            parameters?: {
+                [key: string]: unknown;
+            };
         };
         /** @description `own_price` says whether the price is the model's own or that of its service. */
         Model: {
@@ -1964,820 +4009,6 @@ export interface components {
             name: string;
             status: string;
         };
-        PassedModel: {
-            model: string;
-            why: string;
-        };
-        AcceptAsk: {
-            /** Format: password */
-            token: string;
-            name: string;
-            /** Format: password */
-            password: string;
-        };
-        Actor: {
-            /** @enum {string} */
-            kind: "person" | "key" | "system";
-            id: string;
-            name: string;
-        };
-        Attempt: {
-            number: number;
-            at: string;
-            status: number | null;
-            took_ms: number;
-            error: string | null;
-            response: string;
-        };
-        Attention: {
-            /** @enum {string} */
-            kind: "breaker_open" | "budget_warning" | "budget_exhausted" | "service_unhealthy" | "gateway_stale";
-            title: string;
-            text: string;
-            link: string;
-        };
-        AuditEntry: {
-            seq: number;
-            at: string;
-            actor: components["schemas"]["Actor"];
-            action: string;
-            target: components["schemas"]["AuditTarget"] | null;
-            /** @enum {string} */
-            outcome: "ok" | "refused";
-            /** @enum {string} */
-            severity: "INFO" | "WARN" | "ERROR" | "CRITICAL";
-            detail: {
-                [key: string]: unknown;
-            };
-            hash: string;
-            prev_hash: string;
-            address: string | null;
-        };
-        AuditEntryList: {
-            items: components["schemas"]["AuditEntry"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        AuditProof: {
-            verified: boolean;
-            entries: number;
-            first_bad_seq: number | null;
-            checked_at: string;
-        };
-        AuditTarget: {
-            kind: string;
-            id: string;
-            name: string;
-        };
-        Breaker: {
-            /** @enum {string} */
-            state: "closed" | "open" | "half_open" | "recovering";
-            reason: string;
-            since: string;
-            probe_at: string | null;
-        };
-        Budget: {
-            id: string;
-            name: string;
-            subject: components["schemas"]["BudgetSubject"];
-            /** @enum {string} */
-            measure: "money" | "tokens" | "calls";
-            /** @enum {string} */
-            window: "hour" | "day" | "month";
-            limit: number;
-            used: number;
-            reserved: number;
-            left: number;
-            used_percent: number;
-            warn_at_percent: number;
-            window_started_at: string;
-            resets_at: string;
-            enabled: boolean;
-            created_at: string;
-        };
-        BudgetAsk: {
-            name: string;
-            /** @enum {string} */
-            subject_kind: "org" | "scope" | "principal";
-            subject_id?: string | null;
-            /** @enum {string} */
-            measure: "money" | "tokens" | "calls";
-            /** @enum {string} */
-            window: "hour" | "day" | "month";
-            limit: number;
-            /** @default 80 */
-            warn_at_percent?: number;
-            /** @default true */
-            enabled?: boolean;
-        };
-        BudgetList: {
-            items: components["schemas"]["Budget"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        /** @description What is left out stays; `null` is meaningful for subject_id only. */
-        BudgetPatch: {
-            name?: string;
-            /** @enum {string} */
-            subject_kind?: "org" | "scope" | "principal";
-            subject_id?: string | null;
-            /** @enum {string} */
-            measure?: "money" | "tokens" | "calls";
-            /** @enum {string} */
-            window?: "hour" | "day" | "month";
-            limit?: number;
-            warn_at_percent?: number;
-            enabled?: boolean;
-        };
-        BudgetSubject: {
-            /** @enum {string} */
-            kind: "org" | "scope" | "principal";
-            id: string | null;
-            name: string;
-        };
-        /**
-         * @description `entries` are the org's own, with forgotten ones that still take room, and null when counting takes too long; the other
-         *     numbers are of this process since its start.
-         */
-        CacheFamily: {
-            /** @enum {string} */
-            family: "templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards";
-            used: boolean;
-            /** @enum {string} */
-            kept_in: "memory" | "redis";
-            ttl_s: number;
-            hits: number;
-            misses: number;
-            errors: number;
-            entries: number | null;
-            staleness: components["schemas"]["CacheStaleness"];
-        };
-        CacheFamilyList: {
-            items: components["schemas"]["CacheFamily"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        /** @description No family means all of them. */
-        CacheForgetAsk: {
-            family?: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards") | null;
-        };
-        CacheForgotten: {
-            forgotten: ("templates" | "session_summaries" | "service_summaries" | "org_settings" | "dashboards")[];
-        };
-        /** @description How old what the cache answered with was; null before its first answer. */
-        CacheStaleness: {
-            mean_s: number | null;
-            max_s: number | null;
-        };
-        Call: {
-            id: string;
-            at: string;
-            org_id: string;
-            scope: string;
-            principal: components["schemas"]["Caller"];
-            service: components["schemas"]["CalledService"];
-            /** @enum {string} */
-            dialect: "openai" | "anthropic" | "responses" | "http" | "mcp";
-            method: string;
-            path: string;
-            model: string | null;
-            /** @enum {string} */
-            verdict: "allowed" | "refused" | "failed" | "cancelled";
-            reason: components["schemas"]["Reason"] | null;
-            status: number;
-            streamed: boolean;
-            cached: boolean;
-            attempts: number;
-            duration_us: number;
-            added_us: number;
-            first_byte_us: number | null;
-            tokens_in: number;
-            tokens_out: number;
-            tokens_estimated: boolean;
-            cost_microusd: number;
-            reserved_microusd: number;
-            bytes_in: number;
-            bytes_out: number;
-            snapshot_version: number;
-            correlation_id: string;
-            trace_id: string;
-        };
-        CallDetail: {
-            id: string;
-            at: string;
-            org_id: string;
-            scope: string;
-            principal: components["schemas"]["Caller"];
-            service: components["schemas"]["CalledService"];
-            /** @enum {string} */
-            dialect: "openai" | "anthropic" | "responses" | "http" | "mcp";
-            method: string;
-            path: string;
-            model: string | null;
-            /** @enum {string} */
-            verdict: "allowed" | "refused" | "failed" | "cancelled";
-            reason: components["schemas"]["Reason"] | null;
-            status: number;
-            streamed: boolean;
-            cached: boolean;
-            attempts: number;
-            duration_us: number;
-            added_us: number;
-            first_byte_us: number | null;
-            tokens_in: number;
-            tokens_out: number;
-            tokens_estimated: boolean;
-            cost_microusd: number;
-            reserved_microusd: number;
-            bytes_in: number;
-            bytes_out: number;
-            snapshot_version: number;
-            correlation_id: string;
-            trace_id: string;
-            stages: components["schemas"]["Stage"][];
-            request: components["schemas"]["CallRequest"];
-        };
-        CallList: {
-            items: components["schemas"]["Call"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        /** @description What was asked for. Headers and bodies are not recorded. */
-        CallRequest: {
-            method: string;
-            path: string;
-            model: string | null;
-            streamed: boolean;
-            address: string | null;
-            service: string;
-            version: string | null;
-        };
-        CalledService: {
-            name: string;
-            /** @enum {string} */
-            kind: "http" | "model" | "tools" | "builtin";
-            version: string | null;
-            endpoint: string | null;
-            canary: boolean;
-        };
-        Caller: {
-            /** @enum {string} */
-            kind: "key" | "person" | "anonymous";
-            id: string;
-            name: string;
-        };
-        /** @description CloudEvents 1.0 in its structured JSON form; `data` is an object. */
-        CloudEvent: {
-            /** @constant */
-            specversion: "1.0";
-            id: string;
-            source: string;
-            type: string;
-            data: {
-                [key: string]: unknown;
-            };
-            time?: string | null;
-            subject?: string | null;
-            /**
-             * @default application/json
-             * @constant
-             */
-            datacontenttype?: "application/json";
-            dataschema?: string | null;
-        };
-        Component: {
-            name: string;
-            /** @enum {string} */
-            status: "healthy" | "degraded" | "unhealthy";
-            detail: string;
-        };
-        /** @description Widgets as `GET /widget-types` describes them: type, title, options; `id` to replace one, `place` where it matters. */
-        ComposeAsk: {
-            title: string;
-            /** @default  */
-            note?: string;
-            widgets: {
-                [key: string]: unknown;
-            }[];
-        };
-        Consumer: {
-            name: string;
-            projection: boolean;
-            lag: number;
-            lag_s: number;
-            waiting: number;
-            dead: number;
-            dead_warning: boolean;
-            dropped: number;
-            updated_at: string | null;
-        };
-        ConsumerList: {
-            items: components["schemas"]["Consumer"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        Credential: {
-            secret_name: string;
-            header: string;
-            format: string;
-        };
-        CredentialAsk: {
-            secret_name: string;
-            /** @default Authorization */
-            header?: string;
-            /** @default Bearer {secret} */
-            format?: string;
-        };
-        Cursors: {
-            next: string | null;
-        };
-        Dashboard: {
-            id: string;
-            name: string;
-            description: string;
-            /** @enum {string} */
-            layout: "single" | "split" | "grid" | "wizard";
-            widget_count: number;
-            owner: components["schemas"]["DashboardOwner"];
-            /** @enum {string} */
-            shared: "org" | "private";
-            version: number;
-            created_at: string;
-            updated_at: string;
-        };
-        /** @description `state` is a whole state document, for a copy; its layout goes before `layout`. */
-        DashboardAsk: {
-            name: string;
-            /** @default  */
-            description?: string;
-            /**
-             * @default grid
-             * @enum {string}
-             */
-            layout?: "single" | "split" | "grid" | "wizard";
-            /**
-             * @default private
-             * @enum {string}
-             */
-            shared?: "org" | "private";
-            state?: {
-                [key: string]: unknown;
-            } | null;
-        };
-        DashboardList: {
-            items: components["schemas"]["Dashboard"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        DashboardOwner: {
-            id: string;
-            name: string;
-        };
-        /** @description What is left out stays. */
-        DashboardPatch: {
-            name?: string;
-            description?: string;
-            /** @enum {string} */
-            shared?: "org" | "private";
-        };
-        DashboardState: {
-            version: number;
-            state: {
-                [key: string]: unknown;
-            };
-            checksum: string;
-        };
-        /** @description `payload` is what the consumer sees at the next try; `event` stays as it was recorded. */
-        DeadLetter: {
-            id: string;
-            consumer: string;
-            event: components["schemas"]["Event"];
-            payload: {
-                [key: string]: unknown;
-            };
-            edited: boolean;
-            error: string;
-            attempts: number;
-            first_failed_at: string;
-            died_at: string;
-        };
-        DeadLetterList: {
-            items: components["schemas"]["DeadLetter"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        DeadLetterPatch: {
-            payload: {
-                [key: string]: unknown;
-            };
-        };
-        Delivery: {
-            id: string;
-            webhook_id: string;
-            event_id: string;
-            kind: string;
-            subject: string;
-            /** @enum {string} */
-            origin: "event" | "test" | "edit";
-            /** @enum {string} */
-            state: "pending" | "delivered" | "dead" | "discarded";
-            attempts: number;
-            next_at: string | null;
-            created_at: string;
-            finished_at: string | null;
-            last_status: number | null;
-            last_error: string | null;
-            edited: boolean;
-        };
-        /** @description A delivery with all there is to know; `attempts` are the newest hundred, the last one's number says how many began. */
-        DeliveryDetail: {
-            id: string;
-            webhook_id: string;
-            event_id: string;
-            kind: string;
-            subject: string;
-            /** @enum {string} */
-            origin: "event" | "test" | "edit";
-            /** @enum {string} */
-            state: "pending" | "delivered" | "dead" | "discarded";
-            next_at: string | null;
-            created_at: string;
-            finished_at: string | null;
-            last_status: number | null;
-            last_error: string | null;
-            edited: boolean;
-            body: string;
-            headers: components["schemas"]["SentHeader"][];
-            attempts: components["schemas"]["Attempt"][];
-        };
-        DeliveryList: {
-            items: components["schemas"]["Delivery"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        Endpoint: {
-            id: string;
-            url: string;
-            weight: number;
-            /** @enum {string} */
-            health: "unknown" | "healthy" | "unhealthy";
-            last_checked_at: string | null;
-            last_error: string | null;
-            failures: number;
-            lease_expires_at: string | null;
-            breaker: components["schemas"]["Breaker"] | null;
-        };
-        EndpointAsk: {
-            url: string;
-            /** @default 1 */
-            weight?: number;
-        };
-        EndpointPatch: {
-            weight: number;
-        };
-        /** @description The body of every answer that is not a success. */
-        Error: {
-            /** @description Name of the error, e.g. INVALID_INPUT. */
-            code: string;
-            message: string;
-            correlation_id: string;
-            error: components["schemas"]["ErrorFacts"];
-        };
-        ErrorFacts: {
-            /** @description Code of the error, e.g. E9302. */
-            code: string;
-            message: string;
-            /** @description What to do next. */
-            details: string;
-            /** Format: date-time */
-            timestamp: string;
-            path: string;
-            trace_id: string;
-            fields: components["schemas"]["FieldError"][];
-            retryable?: boolean;
-            retry_after_s?: number;
-        };
-        Event: {
-            seq: number;
-            id: string;
-            kind: string;
-            at: string;
-            actor: components["schemas"]["Actor"];
-            payload: {
-                [key: string]: unknown;
-            };
-            subject: string;
-            /** @enum {string} */
-            category: "system" | "application" | "integration" | "error";
-            origin: components["schemas"]["Origin"] | null;
-        };
-        EventCount: {
-            /** Format: date */
-            day: string;
-            kind: string;
-            count: number;
-        };
-        EventCountList: {
-            items: components["schemas"]["EventCount"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        EventList: {
-            items: components["schemas"]["Event"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        /** @description `corrected` counts the rows of a rebuilt projection that were not what the log says. */
-        EventReplay: {
-            dry_run: boolean;
-            events: number;
-            hits: components["schemas"]["Hit"][];
-            replayed: number;
-            corrected: number | null;
-        };
-        EventReplayAsk: {
-            consumer?: string | null;
-            projection?: string | null;
-            kinds?: string[];
-            subject?: string | null;
-            since?: string | null;
-            until?: string | null;
-            /** @default true */
-            dry_run?: boolean;
-        };
-        /** @description `about` is the field that names what the event is about; of an org's own types the envelope's subject does. */
-        EventType: {
-            type: string;
-            kind: string;
-            version: number;
-            /** @enum {string} */
-            category: "system" | "application" | "integration" | "error";
-            summary: string;
-            about: string | null;
-            aliases: string[];
-            /** @enum {string} */
-            origin: "portico" | "org";
-            schema: {
-                [key: string]: unknown;
-            };
-        };
-        EventTypeAsk: {
-            /** @default  */
-            summary?: string;
-            schema: {
-                [key: string]: unknown;
-            };
-        };
-        EventTypeList: {
-            items: components["schemas"]["EventType"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        FieldError: {
-            field: string;
-            message: string;
-        };
-        /** @description `invitation_token` is there once, when the owner is new. */
-        Founded: {
-            id: string;
-            name: string;
-            slug: string;
-            /** @enum {string} */
-            status: "active" | "suspended" | "deleted";
-            created_at: string;
-            member_count: number;
-            invitation_token: string | null;
-        };
-        Gateway: {
-            id: string;
-            fresh: boolean;
-            snapshot_version: number;
-            uptime_s: number;
-            open_connections: number;
-        };
-        GatewayStatus: {
-            id: string;
-            fresh: boolean;
-            snapshot_version: number;
-            uptime_s: number;
-            open_connections: number;
-            open_calls: number;
-            journal_ok: boolean;
-        };
-        Grant: {
-            id: string;
-            principal: components["schemas"]["Principal"];
-            /** @constant */
-            resource_kind: "service";
-            resource_id: string;
-            /** @enum {string} */
-            permission: "services.read" | "services.call" | "services.manage";
-            created_at: string;
-        };
-        GrantAsk: {
-            /** @enum {string} */
-            principal_kind: "person" | "key";
-            principal_id: string;
-            /** @constant */
-            resource_kind: "service";
-            resource_id: string;
-            /** @enum {string} */
-            permission: "services.read" | "services.call" | "services.manage";
-        };
-        GrantList: {
-            items: components["schemas"]["Grant"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        /** @description `value` null keeps the value that the header of this name has. */
-        HeaderAsk: {
-            name: string;
-            value?: string | null;
-        };
-        HeaderHint: {
-            name: string;
-            hint: string;
-        };
-        Health: {
-            /** @enum {string} */
-            status: "healthy" | "degraded" | "unhealthy";
-            gateways: components["schemas"]["Gateway"][];
-        };
-        Hit: {
-            consumer: string;
-            events: number;
-        };
-        Invitation: {
-            id: string;
-            email: string;
-            /** @enum {string} */
-            role: "admin" | "developer" | "operator" | "viewer";
-            created_at: string;
-            expires_at: string;
-            /** @enum {string} */
-            status: "pending" | "accepted" | "expired" | "revoked";
-            invited_by: string;
-        };
-        InvitationAsk: {
-            email: string;
-            /** @enum {string} */
-            role: "admin" | "developer" | "operator" | "viewer";
-        };
-        InvitationList: {
-            items: components["schemas"]["Invitation"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        InvokeAsk: {
-            method: string;
-            parameters?: {
-                [key: string]: unknown;
-            };
-            timeout_s?: number | null;
-        };
-        Invoked: {
-            call_id: string | null;
-            status: number;
-            headers: {
-                [key: string]: string;
-            };
-            body: unknown;
-            duration_ms: number;
-        };
-        Key: {
-            id: string;
-            name: string;
-            prefix: string;
-            scope: string;
-            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
-            services: string[] | null;
-            rate_limit_per_minute: number | null;
-            /** @enum {string} */
-            status: "active" | "expired" | "revoked";
-            created_at: string;
-            created_by: string;
-            expires_at: string | null;
-            last_used_at: string | null;
-            previous_valid_until: string | null;
-        };
-        KeyAsk: {
-            name: string;
-            /**
-             * @default [
-             *       "services.call"
-             *     ]
-             */
-            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
-            services?: string[] | null;
-            rate_limit_per_minute?: number | null;
-            expires_in?: string | null;
-            scope?: string | null;
-        };
-        KeyList: {
-            items: components["schemas"]["Key"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        KeyPatch: {
-            name?: string | null;
-            permissions?: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[] | null;
-            services?: string[] | null;
-            rate_limit_per_minute?: number | null;
-        };
-        Lease: {
-            lease_id: string;
-            endpoint_id: string;
-            expires_at: string;
-        };
-        LeaseAsk: {
-            url: string;
-            version?: string | null;
-            /** @default 60 */
-            ttl_s?: number;
-        };
-        Limit: {
-            id: string;
-            name: string;
-            subject: components["schemas"]["LimitSubject"];
-            rate: number;
-            per_s: number;
-            burst: number | null;
-            enabled: boolean;
-            created_at: string;
-        };
-        LimitAsk: {
-            name: string;
-            /** @enum {string} */
-            subject_kind: "org" | "scope" | "key" | "address";
-            subject_id?: string | null;
-            rate: number;
-            /** @default 60 */
-            per_s?: number;
-            burst?: number | null;
-            /** @default true */
-            enabled?: boolean;
-        };
-        LimitList: {
-            items: components["schemas"]["Limit"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        /** @description What is left out stays; `null` is meaningful for subject_id and burst only. */
-        LimitPatch: {
-            name?: string;
-            /** @enum {string} */
-            subject_kind?: "org" | "scope" | "key" | "address";
-            subject_id?: string | null;
-            rate?: number;
-            per_s?: number;
-            burst?: number | null;
-            enabled?: boolean;
-        };
-        LimitSubject: {
-            /** @enum {string} */
-            kind: "org" | "scope" | "key" | "address";
-            id: string | null;
-            name: string;
-        };
-        Me: {
-            person: components["schemas"]["Person"] | null;
-            key: components["schemas"]["Named"] | null;
-            org: components["schemas"]["OrgBrief"] | null;
-            scope: string;
-            role: ("admin" | "developer" | "operator" | "viewer") | null;
-            is_owner: boolean;
-            permissions: ("orgs.manage" | "members.read" | "members.manage" | "keys.read" | "keys.manage" | "services.read" | "services.manage" | "services.call" | "calls.read" | "budgets.read" | "budgets.manage" | "limits.read" | "limits.manage" | "secrets.read" | "secrets.manage" | "events.read" | "events.publish" | "events.manage" | "webhooks.read" | "webhooks.manage" | "dashboards.read" | "dashboards.manage" | "tools.read" | "tools.manage" | "agents.read" | "agents.manage" | "models.read" | "models.manage" | "policies.manage" | "audit.read" | "settings.read" | "settings.manage")[];
-            orgs: components["schemas"]["OrgOfMine"][];
-        };
-        Member: {
-            person_id: string;
-            email: string;
-            name: string;
-            /** @enum {string} */
-            role: "admin" | "developer" | "operator" | "viewer";
-            is_owner: boolean;
-            joined_at: string;
-            last_seen_at: string | null;
-            scopes: string[] | null;
-        };
-        MemberList: {
-            items: components["schemas"]["Member"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        MemberPatch: {
-            role?: ("admin" | "developer" | "operator" | "viewer") | null;
-            is_owner?: boolean | null;
-            scopes?: string[] | null;
-        };
-        Method: {
-            name: string;
-            /** @enum {string} */
-            http_method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
-            path: string;
-            description: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-        };
-        MethodAsk: {
-            name: string;
-            /**
-             * @default GET
-             * @enum {string}
-             */
-            http_method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
-            path: string;
-            /** @default  */
-            description?: string;
-            parameters?: {
-                [key: string]: unknown;
-            };
-        };
         Named: {
             id: string;
             name: string;
@@ -2873,11 +4104,14 @@ export interface components {
         OrgPatch: {
             name?: string | null;
         };
-        /** @description Of an event that came from outside: who sent it, its id and its time there. */
+        /** @description Of an event that came from outside: who sent it, its id and its time there, and the attributes that were added to it. */
         Origin: {
             source: string;
             id: string;
             time: string | null;
+            extensions?: {
+                [key: string]: string | number | boolean;
+            };
         };
         Overview: {
             window_s: number;
@@ -2902,6 +4136,10 @@ export interface components {
             page_size: number;
             total: number | null;
             cursors: components["schemas"]["Cursors"];
+        };
+        PassedModel: {
+            model: string;
+            why: string;
         };
         PasswordAsk: {
             /** Format: password */
@@ -2928,6 +4166,65 @@ export interface components {
         PersonList: {
             items: components["schemas"]["Person"][];
             pagination: components["schemas"]["Pagination"];
+        };
+        Policy: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            effect: "allow" | "deny" | "hide";
+            expression: string;
+            description: string;
+            position: number;
+            subjects: string[];
+            targets: string[];
+            enabled: boolean;
+            version: number;
+            created_by: string;
+            created_at: string;
+            updated_at: string;
+        };
+        /** @description `position` says when it is asked: low first. No subjects: everybody; no targets: every tool. */
+        PolicyAsk: {
+            name: string;
+            /** @enum {string} */
+            effect: "allow" | "deny" | "hide";
+            expression: string;
+            /** @default  */
+            description?: string;
+            /** @default 100 */
+            position?: number;
+            subjects?: string[];
+            targets?: string[];
+            /** @default true */
+            enabled?: boolean;
+        };
+        PolicyDetail: {
+            policy: components["schemas"]["Policy"];
+            versions: components["schemas"]["PolicyVersion"][];
+        };
+        PolicyList: {
+            items: components["schemas"]["Policy"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description What is left out stays. */
+        PolicyPatch: {
+            name?: string;
+            /** @enum {string} */
+            effect?: "allow" | "deny" | "hide";
+            expression?: string;
+            description?: string;
+            position?: number;
+            subjects?: string[];
+            targets?: string[];
+            enabled?: boolean;
+        };
+        PolicyVersion: {
+            version: number;
+            terms: {
+                [key: string]: unknown;
+            };
+            changed_by: string;
+            changed_at: string;
         };
         Price: {
             input_microusd_per_mtok: number;
@@ -2986,6 +4283,13 @@ export interface components {
         RedeliveryAsk: {
             body?: string | null;
         };
+        Refreshed: {
+            new: number;
+            changed: number;
+            gone: number;
+            back: number;
+            approved: number;
+        };
         /** @description `applied` hold from now on; `needs_restart` changed too but are read only at start. */
         Reload: {
             applied: string[];
@@ -3008,6 +4312,22 @@ export interface components {
             /** Format: password */
             value: string;
             description?: string | null;
+        };
+        RouteTaskAsk: {
+            capability: string;
+            /**
+             * @default round_robin
+             * @enum {string}
+             */
+            policy?: "round_robin" | "least_connections" | "random";
+        };
+        RoutedTask: {
+            agent: string;
+            url: string;
+            /** @enum {string} */
+            policy: "round_robin" | "least_connections" | "random";
+            why: string;
+            considered: components["schemas"]["Considered"][];
         };
         Scope: {
             name: string;
@@ -3065,11 +4385,15 @@ export interface components {
             cost_microusd: number;
             tokens: number;
         };
+        ServerTermsAsk: {
+            /** @enum {string} */
+            first_seen: "trust" | "quarantine";
+        };
         Service: {
             id: string;
             name: string;
             /** @enum {string} */
-            kind: "http" | "model" | "tools" | "builtin";
+            kind: "http" | "model" | "tools" | "agent" | "builtin";
             description: string;
             layer: string | null;
             tags: string[];
@@ -3118,7 +4442,7 @@ export interface components {
             methods?: components["schemas"]["MethodAsk"][];
             name: string;
             /** @enum {string} */
-            kind: "http" | "model" | "tools";
+            kind: "http" | "model" | "tools" | "agent";
             scope?: string | null;
             url: string;
         };
@@ -3176,6 +4500,25 @@ export interface components {
             expires_in_s: number;
             me: components["schemas"]["Me"];
         };
+        /** @description `draft` is put in for trial, in the place of the policy `replaces` when that is given. */
+        SimulateAsk: {
+            principal: string;
+            server: string;
+            tool: string;
+            arguments?: {
+                [key: string]: unknown;
+            };
+            draft?: components["schemas"]["PolicyAsk"] | null;
+            replaces?: string | null;
+            /** @default  */
+            address?: string;
+        };
+        Skill: {
+            id: string;
+            name: string;
+            description: string;
+            tags: string[];
+        };
         Stage: {
             name: string;
             start_us: number;
@@ -3204,6 +4547,87 @@ export interface components {
             ticket: string;
             expires_at: string;
         };
+        /** @description `tokens` is an estimate of what the definition costs in a model's context. */
+        Tool: {
+            id: string;
+            server: string;
+            service_id: string;
+            name: string;
+            title: string;
+            /** @enum {string} */
+            state: "approved" | "quarantined" | "changed" | "rejected" | "disabled" | "deprecated" | "gone";
+            seen_pin: string;
+            approved_pin: string | null;
+            approved_as: ("registration" | "person") | null;
+            approved_by: string | null;
+            approved_at: string | null;
+            disabled: boolean;
+            deprecated_at: string | null;
+            sunset_at: string | null;
+            note: string;
+            gone_at: string | null;
+            cache_ttl_s: number;
+            /** @enum {string} */
+            cache_scope: "private" | "public";
+            tokens: number;
+            versions: number;
+            first_seen_at: string;
+            changed_at: string;
+        };
+        /** @description `diff` leads from the approved definition, or from nothing, to the one seen last. */
+        ToolDetail: {
+            tool: components["schemas"]["Tool"];
+            versions: components["schemas"]["ToolVersion"][];
+            diff: components["schemas"]["DiffLine"][];
+        };
+        ToolList: {
+            items: components["schemas"]["Tool"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description For how long, and for whom, the same call may be answered with an earlier result. */
+        ToolPatch: {
+            cache_ttl_s?: number;
+            /** @enum {string} */
+            cache_scope?: "private" | "public";
+        };
+        /** @description `tokens`: what the tools that are offered cost in a model's context, by `estimate`. */
+        ToolServerMeter: {
+            service_id: string;
+            server: string;
+            /** @enum {string} */
+            first_seen: "trust" | "quarantine";
+            listed_at: string | null;
+            error: string | null;
+            tokens: number;
+            /** @constant */
+            estimate: "bytes of the canonical definition / 4";
+            states: {
+                [key: string]: number;
+            };
+        };
+        ToolServerMeterList: {
+            items: components["schemas"]["ToolServerMeter"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `quarantine_always`: nothing is approved by being listed first. */
+        ToolTerms: {
+            quarantine_always: boolean;
+        };
+        ToolTermsAsk: {
+            quarantine_always: boolean;
+        };
+        ToolVersion: {
+            number: number;
+            pin: string;
+            definition: {
+                [key: string]: unknown;
+            };
+            tokens: number;
+            seen_at: string;
+            /** @enum {string} */
+            seen_in: "listing" | "traffic";
+            approved: boolean;
+        };
         UsageGroup: {
             key: components["schemas"]["UsageGroupKey"];
             calls: number;
@@ -3226,6 +4650,17 @@ export interface components {
         UsageGroupList: {
             items: components["schemas"]["UsageGroup"][];
             pagination: components["schemas"]["Pagination"];
+        };
+        /** @description `verdict`: allow, or what stands in the way. `decided_by` is the policy that decided, where one did. */
+        Verdict: {
+            /** @enum {string} */
+            verdict: "allow" | "deny" | "hide" | "unknown" | "held_back" | "disabled" | "bad_arguments";
+            allowed: boolean;
+            reason: string;
+            decided_by: string | null;
+            policies: components["schemas"]["AskedPolicy"][];
+            problems: components["schemas"]["FieldProblem"][];
+            unchecked: string;
         };
         Version: {
             id: string;
@@ -4500,7 +5935,7 @@ export interface operations {
         parameters: {
             query?: {
                 q?: string | null;
-                kind?: ("http" | "model" | "tools" | "builtin") | null;
+                kind?: ("http" | "model" | "tools" | "agent" | "builtin") | null;
                 status?: ("healthy" | "degraded" | "unhealthy" | "unknown") | null;
                 layer?: string | null;
                 tag?: string | null;
@@ -4573,7 +6008,7 @@ export interface operations {
                 q: string;
                 threshold?: number;
                 max_results?: number;
-                kind?: ("http" | "model" | "tools" | "builtin") | null;
+                kind?: ("http" | "model" | "tools" | "agent" | "builtin") | null;
                 layer?: string | null;
                 status?: ("healthy" | "degraded" | "unhealthy" | "unknown") | null;
                 tag?: string | null;
@@ -5096,6 +6531,329 @@ export interface operations {
             };
         };
     };
+    list_agents: {
+        parameters: {
+            query?: {
+                capability?: string | null;
+                health?: ("unknown" | "healthy" | "unhealthy" | "dead") | null;
+                q?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    register_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    discover_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscoverAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovered"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_agent_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentCard"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    refresh_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_agent_tasks: {
+        parameters: {
+            query?: {
+                state?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentTaskList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_agent_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentTaskDetail"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_mesh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mesh"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    route_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteTaskAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutedTask"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     list_limits: {
         parameters: {
             query?: {
@@ -5559,6 +7317,7 @@ export interface operations {
                 status?: number | null;
                 min_cost_microusd?: number | null;
                 q?: string | null;
+                trace_id?: string | null;
             };
             header?: never;
             path?: never;
@@ -5573,6 +7332,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tool_invocations: {
+        parameters: {
+            query?: {
+                server?: string | null;
+                tool?: string | null;
+                principal_id?: string | null;
+                outcome?: ("allowed" | "refused" | "failed" | "cancelled") | null;
+                from?: string | null;
+                to?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvocationList"];
                 };
             };
             /** @description Refused or failed; see the body. */
@@ -5685,6 +7482,67 @@ export interface operations {
             };
         };
     };
+    compare_models: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelMatrixList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_model_connections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelConnectionList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     show_overview: {
         parameters: {
             query?: {
@@ -5703,6 +7561,1323 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_models: {
+        parameters: {
+            query?: {
+                q?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_model_routes: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRouteList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_model_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelRouteAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRoute"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_model_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                route_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRoute"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_model_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                route_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    update_model_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                route_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelRoutePatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRoute"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    choose_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                route_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChooseAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelChoice"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    reset_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    update_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    refresh_tool_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refreshed"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_tool_server_terms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerTermsAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServerMeter"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_local_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServerList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    define_local_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LocalServerAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServer"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    import_local_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    export_local_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_local_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                local_server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServer"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_local_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                local_server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    update_local_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                local_server: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LocalServerPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServer"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    start_local_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                local_server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServer"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    stop_local_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                local_server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServer"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    restart_local_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                local_server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServer"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    read_local_server_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                local_server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalServerLog"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tools: {
+        parameters: {
+            query?: {
+                server?: string | null;
+                state?: ("approved" | "quarantined" | "changed" | "rejected" | "disabled" | "deprecated" | "gone") | null;
+                q?: string | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    approve_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveManyAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_tool_terms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolTerms"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_tool_terms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolTermsAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolTerms"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    meter_tool_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServerMeterList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tool_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolDetail"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    update_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tool_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    approve_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tool_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    reject_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tool_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    disable_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tool_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    enable_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tool_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deprecate_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tool_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeprecateAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_policies: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    simulate_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulateAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verdict"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    find_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDetail"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    update_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
                 };
             };
             /** @description Refused or failed; see the body. */
@@ -5805,6 +8980,67 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Event"];
                 };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_event_archives: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveList"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    download_event_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                archive_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed; see the body. */
             default: {

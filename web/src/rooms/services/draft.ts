@@ -226,6 +226,7 @@ export function changesOf(before: ServiceValues, after: ServiceValues, scope: st
 /** Where callers will reach it, below the address of this installation. */
 export function pathOf({ kind, name }: Pick<ServiceValues, "kind" | "name">): string {
   if (kind === "model") return "/v1";
+  if (kind === "agent") return `/a2a/${name || "NAME"}`;
   return kind === "tools" ? `/mcp/${name || "NAME"}` : `/svc/${name || "NAME"}/`;
 }
 
@@ -233,6 +234,7 @@ export const pathMeans: Record<ServiceValues["kind"], string> = {
   http: "The rest of the path is handed on.",
   model: "Models are found by their name.",
   tools: "Any MCP client can be pointed there.",
+  agent: "Any A2A client can be pointed there.",
 };
 
 export function quoted(text: string): string {

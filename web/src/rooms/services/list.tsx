@@ -104,7 +104,7 @@ function Filters({ filters }: { filters: ReturnType<typeof useFilters<(typeof na
       <FilterChip
         name="kind"
         value={values.kind}
-        options={options("http", "model", "tools", "builtin")}
+        options={options("http", "model", "tools", "agent", "builtin")}
         onChange={(kind) => set({ kind })}
       />
       <FilterChip

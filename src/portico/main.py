@@ -6,29 +6,16 @@ that carries traffic) and `bridge` (local tool servers). Each can run alone: `py
 
 import os
 import sys
-from dataclasses import dataclass
 
-from portico.platform.settings import EXIT_CONFIG, Settings, SettingsInvalid, load_settings
+if __name__ == "__main__":
+    # The library that writes the log would load all it takes to draw on terminals: 7 MB in each process, and never used.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
 
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """How `portico serve` behaves beyond the settings."""
-
-    restart_children: bool = True
-
-
-def serve(settings: Settings, options: ServeOptions) -> int:
-    """Supervise control and gateway until SIGINT or SIGTERM; answers the exit code."""
-    from portico.supervisor import supervise
-
-    return supervise(settings, restart=options.restart_children)
+from portico.platform.settings import EXIT_CONFIG, SettingsInvalid, load_settings
 
 
 def run(role: str) -> int:
-    """One process of `portico serve`, started by the supervisor or alone."""
-    from portico.platform.telemetry import start_logging
-
+    """One process of `portico serve`, started by the supervisor or alone; `serve` is the supervisor itself."""
     try:
         loaded = load_settings()
     except SettingsInvalid as invalid:
@@ -36,6 +23,12 @@ def run(role: str) -> int:
             "The settings are not valid:\n" + "\n".join(f"  - {problem}" for problem in invalid.problems) + "\n"
         )
         return EXIT_CONFIG
+    if role == "serve":
+        from portico.supervisor import supervise
+
+        return supervise(loaded.settings)
+    from portico.platform.telemetry import start_logging
+
     start_logging(loaded.settings.log)
     os.umask(0o077)
     if role == "gateway":

@@ -26,14 +26,14 @@ class Role:
     stopping: bool = field(default=False)
 
 
-def supervise(settings: Settings, *, restart: bool) -> int:
+def supervise(settings: Settings) -> int:
     try:
-        return asyncio.run(_supervise(settings, restart=restart))
+        return asyncio.run(_supervise(settings))
     except KeyboardInterrupt:
         return 0
 
 
-async def _supervise(settings: Settings, *, restart: bool) -> int:
+async def _supervise(settings: Settings) -> int:
     occupied = _port_trouble(settings)
     if occupied is not None:
         sys.stderr.write(occupied + "\n")
@@ -44,7 +44,7 @@ async def _supervise(settings: Settings, *, restart: bool) -> int:
         loop.add_signal_handler(number, stop.set)
     control, gateway, bridge = Role("control"), Role("gateway"), Role("bridge")
     failure: list[int] = []
-    keepers = [asyncio.create_task(_keep(role, stop, failure, restart=restart)) for role in (control, gateway, bridge)]
+    keepers = [asyncio.create_task(_keep(role, stop, failure)) for role in (control, gateway, bridge)]
     announcer = asyncio.create_task(_announce(settings, stop))
     await stop.wait()
     announcer.cancel()
@@ -55,7 +55,7 @@ async def _supervise(settings: Settings, *, restart: bool) -> int:
     return failure[0] if failure else 0
 
 
-async def _keep(role: Role, stop: asyncio.Event, failure: list[int], *, restart: bool) -> None:
+async def _keep(role: Role, stop: asyncio.Event, failure: list[int]) -> None:
     """Run one role for as long as Portico runs."""
     while not stop.is_set():
         role.started_at = time.monotonic()
@@ -65,7 +65,7 @@ async def _keep(role: Role, stop: asyncio.Event, failure: list[int], *, restart:
         code = await role.process.wait()
         if role.stopping or stop.is_set():
             return
-        if code == EXIT_CONFIG or not restart:
+        if code == EXIT_CONFIG:
             failure.append(1)
             stop.set()
             return

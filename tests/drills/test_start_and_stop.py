@@ -92,9 +92,10 @@ def test_an_occupied_port_is_said_once_and_clearly(installation: Installation, t
 
 @pytest.mark.req("SP20")
 def test_memory_of_an_idle_installation_stays_under_200_mb(installation: Installation) -> None:
-    """Proportional set size, so that pages shared by our three processes count once."""
+    """Proportional set size, so that pages shared by our processes count once."""
     assert installation.process is not None
-    pids = [installation.process.pid, installation.pid_of("control"), installation.pid_of("gateway")]
+    roles = [installation.pid_of(role) for role in ("control", "gateway", "bridge")]
+    pids = [installation.process.pid, *roles]
     total_kb = sum(_proportional_kb(pid) for pid in pids)
     assert total_kb < 200 * 1024
 

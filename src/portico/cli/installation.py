@@ -1,5 +1,7 @@
 """What runs on the machine of the installation itself: serve, config, migrate, openapi, version."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -60,9 +62,10 @@ def on_the_ground() -> Iterator[None]:
 
 def serve() -> None:
     """Run Portico here until it is stopped (Ctrl-C drains)."""
-    from portico import main
-
-    raise typer.Exit(main.serve(settings_here(), main.ServeOptions()))
+    # What is wrong with the settings is told as of any command.
+    settings_here()
+    # The supervisor lives for months, without all that the command line loads to draw on terminals.
+    os.execv(sys.executable, [sys.executable, "-m", "portico.main", "serve"])  # noqa: S606
 
 
 def version(json: Json = False) -> None:

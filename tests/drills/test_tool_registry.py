@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import httpx2
@@ -94,9 +95,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 @asynccontextmanager
-async def connected(installation: Installation, key: str, mode: Any) -> AsyncIterator[Client]:
+async def connected(installation: Installation, name: str, key: str, mode: Any) -> AsyncIterator[Client]:
     async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=10) as http:
-        transport = streamable_http_client(f"{installation.url}/mcp/wavering", http_client=http)
+        transport = streamable_http_client(f"{installation.url}/mcp/{name}", http_client=http)
         async with Client(transport, mode=mode) as client:
             yield client
 
@@ -109,8 +110,8 @@ async def until(question: Any, what: str) -> None:
     assert what
 
 
-def tool_named(owner: Owner, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(each for each in owner.get("/tools")["items"] if each["name"] == name)
+def tool_named(owner: Owner, server: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(each for each in owner.get("/tools", server=server)["items"] if each["name"] == name)
     return found
 
 
@@ -120,18 +121,22 @@ async def test_a_changed_tool_waits_and_a_hidden_one_is_not_there(
     installation: Installation, server: Server, mode: str
 ) -> None:
     server.tools = [ADD, DROP]
+    # Another one for each try: the installation is shared.
+    name = f"wavering-{token_hex(4)}"
     with installation.signed_in() as owner:
         key = owner.make_key(f"client-{mode}")
-        owner.make("/services", name="wavering", kind="tools", url=server.url)
-        owner.wait_for(lambda: len(owner.get("/tools", state="approved")["items"]) == 2, "the first listing")
-        async with connected(installation, key, mode) as client:
+        owner.make("/services", name=name, kind="tools", url=server.url)
+        owner.wait_for(
+            lambda: len(owner.get("/tools", state="approved", server=name)["items"]) == 2, "the first listing"
+        )
+        async with connected(installation, name, key, mode) as client:
 
             async def listed() -> list[str]:
                 return [tool.name for tool in (await client.list_tools()).tools]
 
-            async def call(name: str, **arguments: Any) -> str:
+            async def call(tool: str, **arguments: Any) -> str:
                 try:
-                    return str((await client.call_tool(name, arguments)).content[0].text)  # type: ignore[union-attr]
+                    return str((await client.call_tool(tool, arguments)).content[0].text)  # type: ignore[union-attr]
                 except MCPError as error:
                     return error.error.message
 
@@ -147,12 +152,13 @@ async def test_a_changed_tool_waits_and_a_hidden_one_is_not_there(
             before = len(server.called)
             assert "changed since it was approved" in await call("add", a=1, b=2)
             assert len(server.called) == before
-            owner.wait_for(lambda: tool_named(owner, "add")["state"] == "changed", "the change to be known")
-            seen = tool_named(owner, "add")
+            owner.wait_for(lambda: tool_named(owner, name, "add")["state"] == "changed", "the change to be known")
+            seen = tool_named(owner, name, "add")
             owner.make(f"/tools/{seen['id']}/approve", pin=seen["seen_pin"])
             await until(works, "the approval")
             # A policy hides a tool: it cannot be called by name, and says what one says that never was.
-            policy = owner.make("/policies", name="no drops", effect="hide", expression='tool.name == "drop"')
+            terms = {"effect": "hide", "expression": 'tool.name == "drop"', "targets": [f"{name}/*"]}
+            owner.make("/policies", name=f"no drops on {name}", **terms)
 
             async def hidden() -> bool:
                 return await listed() == ["add"]
@@ -161,17 +167,15 @@ async def test_a_changed_tool_waits_and_a_hidden_one_is_not_there(
             before = len(server.called)
             assert (await call("drop")).replace("drop", "x") == (await call("never")).replace("never", "x")
             assert len(server.called) == before
-        wanted = ("allowed", "refused")
-        owner.wait_for(lambda: {each["outcome"] for each in invocations(owner)} == set(wanted), "the record")
-        held = next(each for each in invocations(owner) if each["error"] and each["error"]["name"] == "TOOL_HELD_BACK")
+
+        def recorded() -> list[dict[str, Any]]:
+            """Once the last of them is, so are those before it."""
+            found = owner.get("/tools/invocations", server=name, page_size=100)["items"]
+            return found if any(each["tool"] == "never" for each in found) else []
+
+        calls: list[dict[str, Any]] = owner.wait_for(recorded, "the record")
+        held = next(each for each in calls if each["error"] and each["error"]["name"] == "TOOL_HELD_BACK")
         assert (held["tool"], held["executed"], held["pin"]) == ("add", False, None)
-        done = next(each for each in invocations(owner) if each["outcome"] == "allowed" and each["tool"] == "add")
+        done = next(each for each in calls if each["outcome"] == "allowed" and each["tool"] == "add")
         assert (done["pin"], done["executed"]) == (seen["seen_pin"], True)
         assert "portico_gateway_mcp_tool_calls_judged_total" in httpx2.get(f"{installation.url}/metrics").text
-        owner.client.delete(f"/policies/{policy['id']}")
-        owner.client.delete("/services/wavering")
-
-
-def invocations(owner: Owner) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = owner.get("/tools/invocations", server="wavering", page_size=100)["items"]
-    return found

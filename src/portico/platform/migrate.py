@@ -76,6 +76,8 @@ async def _with_connection(settings: Settings, run: Callable[[Connection], Any])
             # On SQLite the write lock from the start keeps a second process waiting and makes the whole step one transaction.
             await connection.execution_options(portico_begin="BEGIN IMMEDIATE")
             async with connection.begin():
+                # The lock comes with the first statement, and Alembic, which keeps its state for the whole process, comes after.
+                await connection.execute(text("SELECT 1"))
                 await connection.run_sync(run)
     finally:
         await database.close()

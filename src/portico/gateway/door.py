@@ -16,9 +16,10 @@ from portico.gateway.pipeline import GovernedCall
 from portico.gateway.refusals import Coded, MalformedRequest, RouteNotFound, envelope
 from portico.gateway.tools import ToolsCall
 from portico.gateway.translated import TranslatedCall, is_translated
+from portico.gateway.wire.behind import WireLimits
 from portico.gateway.wire.exchange import Exchange, Handler
 from portico.gateway.wire.head import Head, status_line
-from portico.gateway.wire.server import Connection, WireLimits
+from portico.gateway.wire.server import Connection
 from portico.gateway.wire.turn import Turn
 from portico.gateway.wire.upstream import Pool
 from portico.kernel import ids
@@ -126,7 +127,9 @@ class GatewayDoor:
         if raw.head.upgrade:
             raise MalformedRequest("A2A is not served over WebSocket.")
         if a2a.is_rpc(rest) and raw.head.method != b"POST":
-            raise Coded("METHOD_NOT_ALLOWED", "This path takes POST; the card is at .well-known/agent-card.json below it.")
+            raise Coded(
+                "METHOD_NOT_ALLOWED", "This path takes POST; the card is at .well-known/agent-card.json below it."
+            )
         return AgentCall(self.gate, raw, rest)
 
     def _model_call(self, raw: RawCall) -> Handler:

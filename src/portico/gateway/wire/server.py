@@ -8,13 +8,13 @@ for its turn like any other answer, and is the last thing said.
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import httptools
 import structlog
 
+from portico.gateway.wire.behind import Door
 from portico.gateway.wire.head import FORBIDDEN_TRAILERS, Head, Header, examine
-from portico.gateway.wire.turn import Turn
 
 if TYPE_CHECKING:
     from portico.gateway.wire.exchange import Exchange
@@ -32,39 +32,6 @@ MOST_EARLY_BYTES = 64 * 1024
 MOST_HELD_BYTES = 16 * 1024
 # How long we go on reading after the last word, so that what the client still sends cannot destroy it on its way.
 LINGER_S = 2.0
-
-
-class WireLimits(Protocol):
-    """Bounds of what a client may send and how slowly; seconds and bytes."""
-
-    @property
-    def header_timeout_s(self) -> float: ...
-    @property
-    def idle_timeout_s(self) -> float: ...
-    @property
-    def max_header_bytes(self) -> int: ...
-    @property
-    def max_header_count(self) -> int: ...
-    @property
-    def max_query_bytes(self) -> int: ...
-
-
-class Door(Protocol):
-    """What the wire needs from the gateway behind it."""
-
-    connections: "set[Connection]"
-    turn: Turn
-
-    @property
-    def limits(self) -> WireLimits: ...
-    @property
-    def draining(self) -> bool: ...
-    @property
-    def full(self) -> bool: ...
-
-    def open_exchange(self, connection: "Connection", head: Head) -> "Exchange": ...
-
-    def refuse_head(self, connection: "Connection", code: str, message: str) -> bytes: ...
 
 
 class Connection:

@@ -18,6 +18,7 @@ export default defineConfig({
       "/api": proxied,
       "/v1": proxied,
       "/svc": proxied,
+      "/a2a": proxied,
       "/health": proxied,
       "/ws": { target: backend, ws: true },
     },

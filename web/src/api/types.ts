@@ -82,6 +82,19 @@ export type ModelChooseAsk = Schemas["ModelChooseAsk"];
 export type ModelChoice = Schemas["ModelChoice"];
 export type ModelPrefer = ModelRoute["prefer"];
 
+export type Agent = Schemas["Agent"];
+export type AgentCard = Schemas["AgentCard"];
+export type AgentDraft = Schemas["AgentAsk"];
+export type AgentHealth = Agent["health"]["status"];
+export type AgentSkill = Schemas["Skill"];
+export type AgentTask = Schemas["AgentTask"];
+export type AgentTaskDetail = Schemas["AgentTaskDetail"];
+export type DiscoveredAgent = Schemas["Discovered"];
+export type Mesh = Schemas["Mesh"];
+export type MeshAgent = Schemas["MeshAgent"];
+export type RouteTaskAsk = Schemas["RouteTaskAsk"];
+export type RoutedTask = Schemas["RoutedTask"];
+
 export type Budget = Schemas["Budget"];
 export type BudgetDraft = Schemas["BudgetAsk"];
 export type Measure = Budget["measure"];

@@ -52,9 +52,10 @@ export function withBreakers(service: Service, breakers: LiveBreaker[]): Service
 }
 
 const staleBy: Record<string, string[]> = {
-  service: ["services", "overview"],
+  service: ["services", "agents", "overview"],
   version: ["services"],
-  endpoint: ["services", "overview"],
+  endpoint: ["services", "agents", "overview"],
+  agent: ["agents"],
   breaker: ["services", "overview"],
   key: ["keys"],
   member: ["members"],

@@ -53,6 +53,15 @@ function Try({ service }: { service: Service }) {
         <Code label="Address" text={service.endpoint_url} />
       </Card>
     );
+  if (service.kind === "agent")
+    return (
+      <Card title="Talk to it">
+        <p>
+          Its card, its tasks and a place to try it are in the room of agents:{" "}
+          <Link to={`/agents/${encodeURIComponent(service.name)}`}>{service.name}</Link>
+        </p>
+      </Card>
+    );
   return service.models.length > 0 ? (
     <Chat key={service.name} service={service} />
   ) : (

@@ -19,6 +19,7 @@ const groups: Group[] = [
     rooms: [
       { name: "Services", to: "/services", letter: "s", needs: "services.read" },
       { name: "Models", to: "/models", letter: "l", needs: "models.read" },
+      { name: "Agents", to: "/agents", letter: "g", needs: "agents.read" },
     ],
   },
   {

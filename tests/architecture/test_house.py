@@ -19,7 +19,12 @@ FILE_LINES, LONGEST_FILE = 400, 500
 FUNCTION_LINES, LONGEST_FUNCTION = 40, 75
 NEARLY_ALL = 0.97
 # Pure rules that the gateway works with directly, because it may not load what stands behind a public face.
-PURE = {"agents": {"shapes"}, "limits": {"ledger", "rate"}, "usage": {"lines"}, "tools": {"arguments", "decide", "judge", "pins"}}
+PURE = {
+    "agents": {"shapes"},
+    "limits": {"ledger", "rate"},
+    "usage": {"lines"},
+    "tools": {"arguments", "decide", "judge", "pins"},
+}
 # Where the house is put together, and where its parts may be taken by their own names.
 COMPOSITION = {"main.py", "control.py", "supervisor.py"}
 

@@ -35,13 +35,15 @@ it("names the task and the conversation only where there are some", () => {
 
 it("tells an error in A2A's words, with the next step where Portico refused", () => {
   const response = new Response(null, { headers: { "X-Request-Id": "req-1" } });
-  const info = { reason: "BUDGET_EXHAUSTED", metadata: { next_step: "Raise the budget." } };
-  const refused = a2aError({ code: 5, message: "The budget is used up", data: [info] }, response);
+  const info = { reason: "BUDGET_EXHAUSTED", metadata: { next_step: "Look at NAME." } };
+  const refused = a2aError({ code: 5, message: "The budget is used up", data: [info] }, response, "files");
   expect([refused.code, refused.message, refused.details, refused.correlationId]).toEqual([
     "BUDGET_EXHAUSTED",
     "The budget is used up",
-    "Raise the budget.",
+    "Look at files.",
     "req-1",
   ]);
-  expect(a2aError({ code: -32002, message: "Task cannot be canceled", data: null }, response).code).toBe("-32002");
+  expect(a2aError({ code: -32002, message: "Task cannot be canceled", data: null }, response, "files").code).toBe(
+    "-32002",
+  );
 });

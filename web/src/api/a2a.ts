@@ -61,12 +61,13 @@ export interface SendAsk {
   taskId?: string;
   contextId?: string;
   streaming: boolean;
+  /** As soon as there is an answer of any kind, also a refusal. */
+  onCall: (callId: string) => void;
   onTold: (told: Told, afterMs: number) => void;
   signal: AbortSignal;
 }
 
 export interface Sent {
-  callId: string | null;
   tookMs: number;
 }
 
@@ -98,23 +99,24 @@ function request(agent: string, method: string, params: unknown, signal?: AbortS
 export function a2aError(
   error: NonNullable<Answer["error"]>,
   response: Pick<Response, "status" | "headers">,
+  agent: string,
 ): ApiError {
   const about: unknown = Array.isArray(error.data) ? error.data[0] : null;
   const info = about as { reason?: unknown; metadata?: { next_step?: unknown } } | null;
   return new ApiError(response.status, {
     code: typeof info?.reason === "string" ? info.reason : String(error.code ?? "A2A"),
     message: error.message ?? "The agent answered with an error",
-    details: typeof info?.metadata?.next_step === "string" ? info.metadata.next_step : null,
+    details: typeof info?.metadata?.next_step === "string" ? info.metadata.next_step.replace("NAME", agent) : null,
     correlationId: response.headers.get("X-Request-Id"),
   });
 }
 
-async function resultOf(response: Response): Promise<unknown> {
+async function resultOf(response: Response, agent: string): Promise<unknown> {
   if (!(response.headers.get("Content-Type") ?? "").includes("json")) throw await errorOf(response);
   const text = await response.clone().text();
   const answer = readAnswer(text);
   if (!answer) throw await errorOf(response);
-  if (answer.error) throw a2aError(answer.error, response);
+  if (answer.error) throw a2aError(answer.error, response, agent);
   return answer.result;
 }
 
@@ -156,17 +158,19 @@ export const sendMessage = mutationOptions({
     const method = ask.streaming ? "SendStreamingMessage" : "SendMessage";
     const response = await request(ask.agent, method, sendParams(ask, freshId()), ask.signal);
     const after = () => performance.now() - startedAt;
+    const callId = response.headers.get("X-Portico-Call");
+    if (callId) ask.onCall(callId);
     const streamed = (response.headers.get("Content-Type") ?? "").startsWith("text/event-stream");
     if (streamed && response.body) {
       for await (const data of eventData(response.body)) {
         const answer = readAnswer(data);
-        if (answer?.error) throw a2aError(answer.error, response);
+        if (answer?.error) throw a2aError(answer.error, response, ask.agent);
         if (answer?.result) ask.onTold(answer.result as Told, after());
       }
     } else {
-      ask.onTold((await resultOf(response)) as Told, after());
+      ask.onTold((await resultOf(response, ask.agent)) as Told, after());
     }
-    return { callId: response.headers.get("X-Portico-Call"), tookMs: after() };
+    return { tookMs: after() };
   },
   meta: {
     stale: [
@@ -179,7 +183,7 @@ export const sendMessage = mutationOptions({
 /** A task goes on when nobody listens; this ends it. */
 export const cancelTask = mutationOptions({
   mutationFn: async ({ agent, taskId }: { agent: string; taskId: string }): Promise<Task> =>
-    (await resultOf(await request(agent, "CancelTask", { id: taskId }))) as Task,
+    (await resultOf(await request(agent, "CancelTask", { id: taskId }), agent)) as Task,
   meta: {
     stale: [
       ["calls", "recent"],

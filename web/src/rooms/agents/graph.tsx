@@ -24,7 +24,7 @@ export function Graph({ agents, chosen }: { agents: MeshAgent[]; chosen: string 
         viewBox={`0 0 ${width} ${height}`}
         role="img"
         aria-label={`${left.length} agents and what they can do; the table below holds the same`}
-        style={{ display: "block", width: "100%", maxWidth: 520, maxHeight: 520, fontSize: 13 }}
+        style={{ display: "block", width: "100%", maxWidth: width, maxHeight: 520, fontSize: 13 }}
       >
         {edges.map((edge) => (
           <path

@@ -18,6 +18,7 @@ interface Turn {
   id: number;
   asked: string;
   told: Exchange;
+  callId: string | null;
   sent: Sent | null;
 }
 
@@ -59,15 +60,10 @@ function Exchanged({ turn, busy }: { turn: Turn; busy: boolean }) {
           </li>
         )}
       </ol>
-      {turn.sent && (
-        <p className="dim">
-          {duration(turn.sent.tookMs * 1000)}
-          {turn.sent.callId && mayReadCalls && (
-            <>
-              {" · "}
-              <Link to={`/calls/${turn.sent.callId}`}>the call, stage by stage</Link>
-            </>
-          )}
+      {!busy && (
+        <p className="row dim" style={{ margin: 0 }}>
+          {turn.sent && <span>{duration(turn.sent.tookMs * 1000)}</span>}
+          {turn.callId && mayReadCalls && <Link to={`/calls/${turn.callId}`}>the call, stage by stage</Link>}
         </p>
       )}
     </div>
@@ -93,7 +89,7 @@ export function TryIt({ of, raw }: { of: Agent; raw: Record<string, unknown> | u
     if (!asked || send.isPending) return;
     const id = turns.length;
     const start = { ...nothingYet, contextId: last.contextId };
-    setTurns((before) => [...before, { id, asked, told: start, sent: null }]);
+    setTurns((before) => [...before, { id, asked, told: start, callId: null, sent: null }]);
     setTyped("");
     cancel.reset();
     stopper.current = new AbortController();
@@ -104,6 +100,7 @@ export function TryIt({ of, raw }: { of: Agent; raw: Record<string, unknown> | u
         ...going,
         streaming: of.card.streaming,
         signal: stopper.current.signal,
+        onCall: (callId) => change(id, (turn) => ({ ...turn, callId })),
         onTold: (told, afterMs) => change(id, (turn) => ({ ...turn, told: add(turn.told, told, afterMs) })),
       },
       { onSuccess: (sent) => change(id, (turn) => ({ ...turn, sent })) },

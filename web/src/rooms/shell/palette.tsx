@@ -5,6 +5,7 @@ import { type KeyboardEvent, useDeferredValue, useState } from "react";
 import { useNavigate } from "react-router";
 import { serviceSearch } from "../../api/queries/services";
 import { useMe } from "../../api/session";
+import { pathOf } from "../agents/paths";
 import { useLeave, useSwitch } from "./moves";
 import type { Group } from "./rooms";
 
@@ -27,6 +28,7 @@ function useDeeds(onHelp: () => void): Choice[] {
   const deeds: Choice[] = [];
   if (org) deeds.push(deed("connect", "Connect a client", () => navigate("/?connect=1")));
   if (may("services.manage")) deeds.push(deed("register", "Register a service", () => navigate("/services/new")));
+  if (may("agents.manage")) deeds.push(deed("agent", "Register an agent", () => navigate("/agents/new")));
   if (may("keys.manage")) deeds.push(deed("key", "Create a key", () => navigate("/keys?new=1")));
   if (may("members.manage")) deeds.push(deed("invite", "Invite a person", () => navigate("/members?new=1")));
   if (may("budgets.manage")) deeds.push(deed("budget", "Create a budget", () => navigate("/budgets?new=1")));
@@ -73,7 +75,7 @@ function useFound(typed: string): Choice[] {
       id: service.id,
       name: service.name,
       kind: `service · ${service.kind}`,
-      run: () => navigate(`/services/${service.name}`),
+      run: () => navigate(service.kind === "agent" ? pathOf(service) : `/services/${service.name}`),
     }),
   );
   return [...services, ...found];

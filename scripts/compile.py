@@ -50,6 +50,7 @@ MODULES = (
     "portico.gateway.settle",
     "portico.gateway.stats",
     "portico.gateway.tools",
+    "portico.gateway.toolset",
     "portico.gateway.translated",
     "portico.gateway.view",
     "portico.gateway.wire.exchange",

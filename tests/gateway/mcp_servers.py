@@ -63,11 +63,17 @@ def _running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @asynccontextmanager
 async def client_of(
-    house: House, service: str, *, mode: Any = "auto", secret: str = SECRET, **options: Any
+    house: House, service: str, *, mode: Any = "auto", secret: str = SECRET, query: str = "", **options: Any
 ) -> AsyncIterator[Client]:
-    """The official client, which knows nothing of Portico but an address and a key."""
-    headers = {"Authorization": f"Bearer {secret}"}
+    """The official client, which knows nothing of Portico but an address and a key; without a service, of all tools."""
+    path = f"/mcp/{service}" if service else f"/mcp{query}"
+    async with client_at(f"http://127.0.0.1:{house.port}{path}", secret, mode=mode, **options) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_at(url: str, secret: str = "", *, mode: Any = "auto", **options: Any) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     async with httpx2.AsyncClient(headers=headers, timeout=10) as http:
-        transport = streamable_http_client(f"http://127.0.0.1:{house.port}/mcp/{service}", http_client=http)
-        async with Client(transport, mode=mode, **options) as client:
+        async with Client(streamable_http_client(url, http_client=http), mode=mode, **options) as client:
             yield client

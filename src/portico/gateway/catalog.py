@@ -36,14 +36,14 @@ class CatalogCall(GovernedCall):
 
 def catalog_of(gate: Gate, who: Who) -> dict[str, object]:
     usable = [
-        service for (org_id, scope, _), service in gate.view.services.items() if _may_use(service, org_id, scope, who)
+        service for (org_id, scope, _), service in gate.view.services.items() if may_use(service, org_id, scope, who)
     ]
     base = gate.settings.base_url
     entries = [entry for service in sorted(usable, key=_name) for entry in _entries(service, base)]
     return {"specVersion": "1.0", "host": {"displayName": "Portico", "url": base}, "entries": entries}
 
 
-def _may_use(service: ServiceView, org_id: str, scope: str | None, who: Who) -> bool:
+def may_use(service: ServiceView, org_id: str, scope: str | None, who: Who) -> bool:
     return (
         org_id == who.org_id
         and scope in {None, who.scope}

@@ -15,6 +15,7 @@ from portico.gateway.models import ModelsCall
 from portico.gateway.pipeline import GovernedCall
 from portico.gateway.refusals import Coded, MalformedRequest, RouteNotFound, envelope
 from portico.gateway.tools import ToolsCall
+from portico.gateway.toolset import ToolsetCall
 from portico.gateway.translated import TranslatedCall, is_translated
 from portico.gateway.wire.behind import WireLimits
 from portico.gateway.wire.exchange import Exchange, Handler
@@ -92,14 +93,7 @@ class GatewayDoor:
         if path == CATALOG:
             return CatalogCall(self.gate, self._raw(head, address, "http"))
         if not path.startswith((b"/v1/", b"/svc/", mcp.PREFIX, a2a.PREFIX)):
-            ulid, digits = ids.ulid_and_hex(time.time_ns() // 1_000_000)
-            correlation_id = brought_correlation(head) or "req-" + ulid
-            # What happens inside is no call of ours: its span is control's, below the client's own.
-            trace = brought_traceparent(head) or begun_trace(digits)
-            if head.upgrade and path == SOCKETS_PATH:
-                return SocketCall(self.gate, self._sockets, address, correlation_id, trace)
-            pool = self._sockets if head.upgrade else self._control
-            return InsideCall(self.gate, pool, address, correlation_id, trace)
+            return self._inside(head, address)
         raw = self._raw(head, address, _dialect_of(path))
         try:
             if raw.dialect == "mcp":
@@ -113,14 +107,31 @@ class GatewayDoor:
         except Refusal as refusal:
             return RefusedCall(self.gate, raw, refusal)
 
+    def _inside(self, head: Head, address: str) -> Handler:
+        """What does not lead to one service."""
+        path = head.path
+        if path == mcp.TOOLSET:
+            return self._toolset_call(self._raw(head, address, "mcp"))
+        ulid, digits = ids.ulid_and_hex(time.time_ns() // 1_000_000)
+        correlation_id = brought_correlation(head) or "req-" + ulid
+        # What happens inside is no call of ours: its span is control's, below the client's own.
+        trace = brought_traceparent(head) or begun_trace(digits)
+        if head.upgrade and path == SOCKETS_PATH:
+            return SocketCall(self.gate, self._sockets, address, correlation_id, trace)
+        pool = self._sockets if head.upgrade else self._control
+        return InsideCall(self.gate, pool, address, correlation_id, trace)
+
     def _tools_call(self, raw: RawCall) -> Handler:
-        head = raw.head
-        raw.name, raw.upstream_path = mcp.split_target(head.path, head.target)
-        if head.upgrade:
-            raise MalformedRequest("MCP is not served over WebSocket here; use streamable HTTP.")
-        if head.method not in mcp.HTTP_METHODS:
-            raise Coded("METHOD_NOT_ALLOWED", "This path takes POST, GET and DELETE.")
+        raw.name, raw.upstream_path = mcp.split_target(raw.head.path, raw.head.target)
+        _refuse_unless_mcp(raw.head)
         return ToolsCall(self.gate, raw)
+
+    def _toolset_call(self, raw: RawCall) -> Handler:
+        try:
+            _refuse_unless_mcp(raw.head)
+        except Refusal as refusal:
+            return RefusedCall(self.gate, raw, refusal)
+        return ToolsetCall(self.gate, raw)
 
     def _agent_call(self, raw: RawCall) -> Handler:
         raw.name, rest = a2a.split_target(raw.head.path)
@@ -188,6 +199,13 @@ class RefusedCall(GovernedCall):
 
     def _must_collect(self) -> bool:
         return False
+
+
+def _refuse_unless_mcp(head: Head) -> None:
+    if head.upgrade:
+        raise MalformedRequest("MCP is not served over WebSocket here; use streamable HTTP.")
+    if head.method not in mcp.HTTP_METHODS:
+        raise Coded("METHOD_NOT_ALLOWED", "This path takes POST, GET and DELETE.")
 
 
 def _dialect_of(path: bytes) -> DialectName:

@@ -30,6 +30,8 @@ from portico.gateway.pace import Pace, pace_report
 from portico.gateway.sessions import SessionBook
 from portico.gateway.stats import Stats
 from portico.gateway.tasks import TaskBook
+from portico.gateway.toolset_search import SearchBook
+from portico.gateway.toolset_sessions import ToolsetSessions
 from portico.gateway.view import NOBODY, Granted, RateGate, ServiceView, Target, View, Who, view_service
 from portico.gateway.wire.server import Connection
 from portico.gateway.wire.upstream import Pool
@@ -68,6 +70,7 @@ class Gate:
         self.cache = AnswerCache(settings.gateway.cache_bytes)
         self.sessions = SessionBook()
         self.tools = ToolBook()
+        self.toolset, self.searches = ToolsetSessions(), SearchBook()
         self.tasks = TaskBook(settings.data_dir / "tasks" / identity.gateway_id, identity.gateway_id, identity.epoch)
         self.asks = ControlAsks()
         # How fast models were lately, for those that routes choose among: by service, model, and whether streamed.

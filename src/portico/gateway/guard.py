@@ -17,7 +17,7 @@ from portico.domains.routing.model import ServiceEntry, Snapshot, ToolsSeen
 from portico.domains.tools.arguments import Checker
 from portico.domains.tools.decide import Decision, Facts, Rule, is_hidden
 from portico.domains.tools.judge import Judgement, Wish, facts_of_tool, judge
-from portico.domains.tools.model import ToolEntry
+from portico.domains.tools.model import USABLE, ToolEntry
 from portico.domains.tools.pins import Pinned
 from portico.domains.usage.lines import GuardNote, guard_note, stages_ending
 from portico.domains.usage.model import Stage
@@ -205,6 +205,24 @@ class ToolBook:
             kept.append(definition)
         self.left_out += len(shown) - len(kept)
         return Listed(kept, len(shown) - len(kept))
+
+    def tool(self, entry: ServiceEntry, name: str) -> ToolEntry | None:
+        return self._tools(entry).get(name)
+
+    def usable(self, entry: ServiceEntry) -> list[ToolEntry]:
+        """Those of a server that may be offered as they were approved, whether or not a policy hides some."""
+        return [
+            tool
+            for tool in self._tools(entry).values()
+            if tool.state in USABLE
+            and tool.pin is not None
+            and self._moved.get((entry.id, tool.name)) in {None, tool.pin}
+        ]
+
+    def shows(self, entry: ServiceEntry, who: "Who", request: dict[str, str], tool: ToolEntry) -> bool:
+        """Whether no policy hides the tool from this caller."""
+        hiding = tuple(rule for rule in self._hiding.get(entry.org_id, ()) if rule.concerns(who.id, entry.name))
+        return not hiding or not is_hidden(hiding, _facts(who, entry, facts_of_tool(tool.name, tool), request))
 
     def _is_usable(self, service_id: str, tool: ToolEntry, pinned: Pinned) -> bool:
         place = (service_id, tool.name)

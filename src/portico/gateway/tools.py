@@ -100,7 +100,7 @@ class ToolsCall(GovernedCall):
         self._list = seen = ToolList(
             self._gate.tools, entry, admitted.known.who, self._request(), asked=asked, cursor=cursor
         )
-        relay.translate_with(seen, seen.list_meter())
+        relay.translate_with(seen, seen.meter_of_messages())
         relay.bytes_in = len(raw.body or b"")
 
     def _ask_in_the_clear(self) -> None:

@@ -143,8 +143,9 @@ class PolicyVersion:
 
 
 class ToolEntry(Struct, frozen=True):
-    """A tool as gateways know it. `schema` and `annotations` are JSON of the approved definition.
+    """A tool as gateways know it. `schema`, `annotations` and `more` are JSON of the approved definition.
 
+    more      what else it says: title, description, the schema of its results
     seen_pin  what control saw last, so that gateways tell it only what is news
     """
 
@@ -156,6 +157,7 @@ class ToolEntry(Struct, frozen=True):
     annotations: bytes = b""
     cache_ttl_s: int = 0
     cache_public: bool = False
+    more: bytes = b""
 
 
 class ToolsEntry(Struct, frozen=True):

@@ -14,6 +14,8 @@ from portico.kernel.ids import OrgId
 from portico.kernel.scope import PlatformScope
 from portico.platform.db import Tx
 
+_MORE = ("title", "description", "outputSchema")
+
 
 async def load_policies(tx: Tx, scope: PlatformScope) -> tuple[PolicyEntry, ...]:
     """The enabled ones, in the order in which they are asked."""
@@ -95,8 +97,8 @@ def entry_of(tool: Tool, approved: str | None) -> ToolEntry:
 def _entry(
     name: str, state: ToolState, pin: str | None, seen_pin: str, ttl_s: int, cache_scope: str, approved: str | None
 ) -> ToolEntry:
-    schema, annotations = _parts(approved)
-    return ToolEntry(name, state, pin, seen_pin, schema, annotations, ttl_s, cache_scope == "public")
+    schema, annotations, more = _parts(approved)
+    return ToolEntry(name, state, pin, seen_pin, schema, annotations, ttl_s, cache_scope == "public", more)
 
 
 def _plain(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
@@ -104,12 +106,14 @@ def _plain(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in result.all()]
 
 
-def _parts(text: str | None) -> tuple[bytes, bytes]:
+def _parts(text: str | None) -> tuple[bytes, bytes, bytes]:
     if text is None:
-        return b"", b""
+        return b"", b"", b""
     definition: dict[str, Any] = orjson.loads(text)
     schema, annotations = definition.get("inputSchema"), definition.get("annotations")
+    more = {part: definition[part] for part in _MORE if part in definition}
     return (
         b"" if schema is None else orjson.dumps(schema, option=orjson.OPT_SORT_KEYS),
         orjson.dumps(annotations) if isinstance(annotations, dict) else b"",
+        orjson.dumps(more) if more else b"",
     )

@@ -17,6 +17,8 @@ from portico.gateway.wire.head import Head, Header, in_every_spelling
 from portico.kernel.errors import Refusal
 
 PREFIX = b"/mcp/"
+# Without a service: the whole toolset.
+TOOLSET = b"/mcp"
 HTTP_METHODS = frozenset({b"POST", b"GET", b"DELETE"})
 SESSION, VERSION, METHOD, NAME = b"mcp-session-id", b"mcp-protocol-version", b"mcp-method", b"mcp-name"
 LAST_EVENT = b"last-event-id"
@@ -33,7 +35,12 @@ _ONCE = frozenset({SESSION, VERSION, METHOD, NAME, LAST_EVENT})
 # Read by servers behind CGI as the same header, so one of them could say something else than what was checked.
 _LOOKALIKES = in_every_spelling(_ONCE) - _ONCE
 # A browser's cookies and its page's origin speak to Portico; a server would judge them as if they were meant for it.
-_ORG, _SERVICE_ID, _PRINCIPAL, _CALL = b"x-portico-org", b"x-portico-service", b"x-portico-principal", b"x-portico-call-id"
+_ORG, _SERVICE_ID, _PRINCIPAL, _CALL = (
+    b"x-portico-org",
+    b"x-portico-service",
+    b"x-portico-principal",
+    b"x-portico-call-id",
+)
 # What only Portico says, and only to its own bridge.
 _SAID_TO_THE_BRIDGE = in_every_spelling(frozenset({_ORG, _SERVICE_ID, _PRINCIPAL, _CALL}))
 _NOT_FOR_THE_SERVER = _LOOKALIKES | _SAID_TO_THE_BRIDGE | {b"cookie", b"origin"}

@@ -17,6 +17,7 @@ import { StatePill } from "./words";
 interface Turn {
   id: number;
   asked: string;
+  startedAt: number;
   told: Exchange;
   callId: string | null;
   sent: Sent | null;
@@ -89,7 +90,10 @@ export function TryIt({ of, raw }: { of: Agent; raw: Record<string, unknown> | u
     if (!asked || send.isPending) return;
     const id = turns.length;
     const start = { ...nothingYet, contextId: last.contextId };
-    setTurns((before) => [...before, { id, asked, told: start, callId: null, sent: null }]);
+    setTurns((before) => [
+      ...before,
+      { id, asked, startedAt: performance.now(), told: start, callId: null, sent: null },
+    ]);
     setTyped("");
     cancel.reset();
     stopper.current = new AbortController();
@@ -109,14 +113,16 @@ export function TryIt({ of, raw }: { of: Agent; raw: Record<string, unknown> | u
 
   function end() {
     if (!last.task) return;
-    const [id, from] = [turns.length - 1, performance.now()];
+    const id = turns.length - 1;
     cancel.mutate(
       { agent: of.name, taskId: last.task.id },
       {
         // A stream that is open tells of it by itself.
         onSuccess: (task) =>
           change(id, (turn) =>
-            canCancel(turn.told) ? { ...turn, told: add(turn.told, { task }, performance.now() - from) } : turn,
+            canCancel(turn.told)
+              ? { ...turn, told: add(turn.told, { task }, performance.now() - turn.startedAt) }
+              : turn,
           ),
       },
     );

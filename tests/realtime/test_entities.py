@@ -54,6 +54,7 @@ ACCEPTED: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/tools/approve"): {"tools": [{"id": "{tool_id}"}]},
     ("PUT", "/tools/terms"): {"quarantine_always": False},
     ("POST", "/policies"): {"name": "second", "effect": "hide", "expression": "tool.name == 'x'"},
+    ("POST", "/policies/check"): {"expression": "true"},
     ("POST", "/policies/simulate"): {"principal": "{key_id}", "server": "zebra-tools", "tool": "zebra_count"},
     ("POST", "/models/routes"): {"name": "second", "rules": [{"name": "all", "targets": ["zebra-model"]}]},
     ("POST", "/grants"): {

@@ -285,6 +285,19 @@ async def test_policies_through_the_api(client: httpx2.AsyncClient) -> None:
     assert first.status_code == 201
 
 
+async def test_an_expression_is_checked_while_it_is_typed(client: httpx2.AsyncClient) -> None:
+    async def problem(expression: str) -> str | None:
+        answer = await client.post("/policies/check", json={"expression": expression})
+        assert answer.status_code == 200
+        found: str | None = answer.json()["problem"]
+        return found
+
+    assert await problem(POLICY["expression"]) is None
+    assert "there are args" in str(await problem("file.path == 'x'"))
+    assert "1 to 1000" in str(await problem(""))
+    assert (await client.get("/policies")).json()["items"] == []
+
+
 async def test_hiding_and_looping_policies_are_few(client: httpx2.AsyncClient) -> None:
     for number in range(20):
         made = await client.post("/policies", json={"name": f"h{number}", "effect": "hide", "expression": "false"})

@@ -1656,6 +1656,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Policy Expression
+         * @description Whether a policy could be saved with this expression, for editors to ask while it is typed.
+         */
+        post: operations["check_policy_expression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies/simulate": {
         parameters: {
             query?: never;
@@ -2972,6 +2992,13 @@ export interface components {
             push_notifications: boolean;
             problem: string | null;
             notes: string[];
+        };
+        CheckExpressionAsk: {
+            expression: string;
+        };
+        /** @description `problem`: why it cannot be a policy's, and where when that is known; null when it can. */
+        CheckedExpression: {
+            problem: string | null;
         };
         ChosenModel: {
             model: string;
@@ -8750,6 +8777,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Refused or failed; see the body. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    check_policy_expression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckExpressionAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckedExpression"];
                 };
             };
             /** @description Refused or failed; see the body. */

@@ -90,10 +90,17 @@ async def list_policies(scope: OrgScope, ask: PageAsk, deps: Deps) -> Page[Polic
 
 def check_expression(expression: str) -> None:
     """raises PolicyUnusable (400), with the place"""
+    problem = problem_of(expression)
+    if problem is not None:
+        raise PolicyUnusable(problem)
+
+
+def problem_of(expression: str) -> str | None:
     try:
         compile_expression(expression)
     except Unusable as unusable:
-        raise PolicyUnusable(str(unusable)) from unusable
+        return str(unusable)
+    return None
 
 
 def terms_of(policy: Policy) -> dict[str, Any]:

@@ -2,12 +2,15 @@ from fastapi import APIRouter
 
 from portico.domains.tools import policies
 from portico.domains.tools.policy_wire import (
+    CheckedExpressionWire,
+    CheckExpressionAsk,
     PolicyAsk,
     PolicyDetailWire,
     PolicyPatch,
     PolicyWire,
     SimulateAsk,
     VerdictWire,
+    checked_wire,
     policy_detail_wire,
     policy_wire,
     verdict_wire,
@@ -29,6 +32,14 @@ async def list_policies(deps: DepsDep, page: PageDep, scope: OrgScope = needs("t
 async def create_policy(ask: PolicyAsk, deps: DepsDep, scope: OrgScope = needs("policies.manage")) -> PolicyWire:
     """Its expression is checked now; an error says where."""
     return policy_wire(await policies.create_policy(scope, ask.draft(), deps))
+
+
+@router.post("/policies/check")
+async def check_policy_expression(
+    ask: CheckExpressionAsk, scope: OrgScope = needs("policies.manage")
+) -> CheckedExpressionWire:
+    """Whether a policy could be saved with this expression, for editors to ask while it is typed."""
+    return checked_wire(policies.problem_of(ask.expression))
 
 
 @router.post("/policies/simulate")

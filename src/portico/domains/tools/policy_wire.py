@@ -56,6 +56,10 @@ class PolicyPatch(Patch):
         return _facts(self, self.model_fields_set)
 
 
+class CheckExpressionAsk(Ask):
+    expression: Annotated[str, Field(max_length=4000)]
+
+
 class SimulateAsk(Ask):
     """`draft` is put in for trial, in the place of the policy `replaces` when that is given."""
 
@@ -112,6 +116,12 @@ class AskedPolicyWire(Wire):
     reason: str
 
 
+class CheckedExpressionWire(Wire):
+    """`problem`: why it cannot be a policy's, and where when that is known; null when it can."""
+
+    problem: str | None
+
+
 class FieldProblemWire(Wire):
     field: str
     message: str
@@ -136,6 +146,10 @@ def policy_wire(policy: Policy) -> PolicyWire:
 def policy_detail_wire(policy: Policy, versions: list[PolicyVersion]) -> PolicyDetailWire:
     earlier = [PolicyVersionWire.model_validate(each) for each in versions]
     return PolicyDetailWire(policy=policy_wire(policy), versions=earlier)
+
+
+def checked_wire(problem: str | None) -> CheckedExpressionWire:
+    return CheckedExpressionWire(problem=problem)
 
 
 def verdict_wire(found: Judgement) -> VerdictWire:

@@ -74,7 +74,7 @@ describe("breakers", () => {
 
 describe("events", () => {
   it("make stale what they tell of, and the audit", () => {
-    expect(staleAfter("service.created.v1")).toEqual(["services", "agents", "overview", "audit"]);
+    expect(staleAfter("service.created.v1")).toEqual(["services", "agents", "tools", "overview", "audit"]);
     expect(staleAfter("something.new.v1")).toEqual(["audit"]);
   });
 });

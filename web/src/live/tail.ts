@@ -52,7 +52,7 @@ export function withBreakers(service: Service, breakers: LiveBreaker[]): Service
 }
 
 const staleBy: Record<string, string[]> = {
-  service: ["services", "agents", "overview"],
+  service: ["services", "agents", "tools", "overview"],
   version: ["services"],
   endpoint: ["services", "agents", "overview"],
   agent: ["agents"],
@@ -65,6 +65,9 @@ const staleBy: Record<string, string[]> = {
   budget: ["budgets", "overview"],
   model: ["models"],
   model_route: ["models"],
+  tool: ["tools"],
+  tool_server: ["tools"],
+  policy: ["policies"],
   limit: ["limits"],
   secret: ["secrets"],
   org: ["orgs"],

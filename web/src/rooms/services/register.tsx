@@ -1,6 +1,6 @@
 import Button from "@mui/material/Button";
 import { useMutation } from "@tanstack/react-query";
-import { useNavigate } from "react-router";
+import { useNavigate, useSearchParams } from "react-router";
 import { registerService } from "../../api/queries/services";
 import { useMe } from "../../api/session";
 import { Code } from "../../parts/copy";
@@ -19,7 +19,10 @@ function command(values: ServiceValues, scope: string, valid: boolean): string {
 export function Register() {
   const navigate = useNavigate();
   const { scope } = useMe();
-  const form = useForm(blank, (values) => check(values, true));
+  const [params] = useSearchParams();
+  // Rooms of one kind lead here with it; whatever else the address says is left to the form.
+  const kind = params.get("kind") === "tools" ? "tools" : blank.kind;
+  const form = useForm({ ...blank, kind }, (values) => check(values, true));
   const register = useMutation({
     ...registerService,
     onSuccess: (service) => {

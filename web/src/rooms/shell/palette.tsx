@@ -33,6 +33,9 @@ function useDeeds(onHelp: () => void): Choice[] {
   if (may("members.manage")) deeds.push(deed("invite", "Invite a person", () => navigate("/members?new=1")));
   if (may("budgets.manage")) deeds.push(deed("budget", "Create a budget", () => navigate("/budgets?new=1")));
   if (may("secrets.manage")) deeds.push(deed("secret", "Store a secret", () => navigate("/secrets?new=1")));
+  if (may("tools.read"))
+    deeds.push(deed("quarantine", "Decide about held back tools", () => navigate("/tools/quarantine")));
+  if (may("policies.manage")) deeds.push(deed("policy", "Write a policy", () => navigate("/policies/new")));
   if (may("webhooks.manage")) deeds.push(deed("webhook", "Add a webhook", () => navigate("/webhooks/new")));
   if (may("events.manage")) deeds.push(deed("dead", "Mend dead letters", () => navigate("/events/dead-letters")));
   if (org) deeds.push(deed("notices", "Read notices", () => navigate("/notices")));

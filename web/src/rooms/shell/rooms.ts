@@ -19,6 +19,7 @@ const groups: Group[] = [
     rooms: [
       { name: "Services", to: "/services", letter: "s", needs: "services.read" },
       { name: "Models", to: "/models", letter: "l", needs: "models.read" },
+      { name: "Tools", to: "/tools", letter: "u", needs: "tools.read" },
       { name: "Agents", to: "/agents", letter: "g", needs: "agents.read" },
     ],
   },
@@ -37,6 +38,7 @@ const groups: Group[] = [
       { name: "Keys", to: "/keys", letter: "k", needs: "keys.read" },
       { name: "Members", to: "/members", letter: "m", needs: "members.read" },
       { name: "Budgets and limits", to: "/budgets", letter: "b", needs: "budgets.read" },
+      { name: "Policies", to: "/policies", letter: "p", needs: "tools.read" },
       { name: "Secrets", to: "/secrets", letter: "x", needs: "secrets.read" },
       { name: "Webhooks", to: "/webhooks", letter: "w", needs: "webhooks.read" },
       { name: "Settings", to: "/settings", letter: "t" },

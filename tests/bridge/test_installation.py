@@ -1,15 +1,20 @@
 """Local servers in a whole running installation: defined over the API, called through the gateway, gone with the bridge."""
 
+import asyncio
 import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.installation import Installation, Owner, children_of
 
@@ -103,6 +108,55 @@ def test_a_server_is_defined_called_watched_and_stopped(installation: Installati
     assert owner.make("/tools/servers/small/stop")["state"] == "stopped"
     calls = owner.wait_for(lambda: owner.get("/calls", service="small")["items"], "the calls' records")
     assert {each["method"] for each in calls} == {"tools/call"}
+
+
+@pytest.mark.req("N9", "N10")
+def test_local_servers_are_part_of_the_whole_toolset(installation: Installation, owner: Owner) -> None:
+    """One speaks sessions alone, the other was published by others and speaks both eras."""
+    key = owner.make_key("toolset")
+    owner.make("/tools/servers", name="older", command=sys.executable, args=["-I", "-S", str(SMALL)])
+    owner.make("/tools/servers", name="clock", command=str(Path(sys.executable).parent / "mcp-server-time"))
+    for server in ("older", "clock"):
+        owner.wait_for(partial(refreshed, owner, server), "the bridge to know it")
+    wanted = {"older__add", "clock__convert_time"}
+    owner.wait_for(lambda: wanted <= asyncio.run(listed(installation, key)), "the new tools")
+    for mode, version in (("auto", "2026-07-28"), ("legacy", "2025-11-25")):
+        assert asyncio.run(used(installation, key, mode)) == (version, "42", "Asia/Kathmandu")
+    for name, tool in (("older", "add"), ("clock", "convert_time")):
+        recorded = owner.wait_for(partial(recorded_calls, owner, name), "the calls' records")
+        assert recorded == [("tools/call", "/mcp", tool)] * 2
+
+
+def refreshed(owner: Owner, server: str) -> bool:
+    return owner.client.post(f"/tools/servers/{server}/refresh").is_success
+
+
+def recorded_calls(owner: Owner, service: str) -> list[tuple[str, str, str]] | None:
+    """Of the clients in both eras, once both are there."""
+    calls = owner.get("/calls", service=service)["items"]
+    return [(each["method"], each["path"], each["model"]) for each in calls] if len(calls) >= 2 else None
+
+
+async def used(installation: Installation, key: str, mode: Any) -> tuple[str, str, str]:
+    async with toolset(installation, key, mode) as client:
+        total = await client.call_tool("older__add", {"a": 20, "b": 22})
+        asked = {"source_timezone": "Europe/Berlin", "time": "12:00", "target_timezone": "Asia/Kathmandu"}
+        time = await client.call_tool("call_tool", {"name": "clock__convert_time", "arguments": asked})
+        assert time.structured_content is not None, time
+        return client.protocol_version, total.content[0].text, time.structured_content["target"]["timezone"]
+
+
+@asynccontextmanager
+async def toolset(installation: Installation, key: str, mode: Any) -> AsyncIterator[Client]:
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+        transport = streamable_http_client(f"{installation.url}/mcp", http_client=http)
+        async with Client(transport, mode=mode) as client:
+            yield client
+
+
+async def listed(installation: Installation, key: str) -> set[str]:
+    async with toolset(installation, key, "auto") as client:
+        return {tool.name for tool in (await client.list_tools()).tools}
 
 
 @pytest.mark.req("HY19")

@@ -1,6 +1,6 @@
 """GET /events, and what has left the log: GET /event-archives."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
@@ -15,6 +15,8 @@ from portico.kernel.scope import OrgScope
 from portico.platform.web import DepsDep, Listing, PageDep, listing, needs
 
 router = APIRouter(tags=["events"])
+NDJSON = "application/x-ndjson"
+LINES: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": {"type": "string"}}}}}
 
 
 @router.get("/events")
@@ -50,11 +52,11 @@ async def list_event_archives(
     return listing(await archived.list_archives(scope, page, deps), ArchiveWire.model_validate)
 
 
-@router.get("/event-archives/{archive_id}", response_class=StreamingResponse)
+@router.get("/event-archives/{archive_id}", response_class=StreamingResponse, responses=LINES)
 async def download_event_archive(
     archive_id: Annotated[str, Path(max_length=60)], deps: DepsDep, scope: OrgScope = needs("events.manage")
 ) -> StreamingResponse:
     """The scope's events of one file, oldest first, a line of JSON each."""
     named = {"Content-Disposition": f'attachment; filename="events-{scope.scope}-{archive_id}.jsonl"'}
     lines = await archived.open_archive(scope, archive_id, deps)
-    return StreamingResponse(lines, media_type="application/x-ndjson", headers=named)
+    return StreamingResponse(lines, media_type=NDJSON, headers=named)

@@ -109,11 +109,6 @@ export const refreshToolServer = mutationOptions({
   mutationFn: (server: string) => client.post<ToolsRefreshed>(`${serverAt(server)}/refresh`),
   meta: { stale },
 });
-export const setFirstSeen = mutationOptions({
-  mutationFn: ({ server, first_seen }: { server: string; first_seen: ToolServerMeter["first_seen"] }) =>
-    client.put<ToolServerMeter>(`${serverAt(server)}/terms`, { first_seen }),
-  meta: { stale },
-});
 // How a process does is told by no event.
 export const localServers = queryOptions({
   queryKey: ["tools", "local"],

@@ -36,6 +36,18 @@ describe("a local server that is written", () => {
     );
   });
 
+  it("says what is not as usual, and nothing of the rest", () => {
+    const limits = { memory_bytes: 1 << 30, processes: 8, cores: null, cpu_s: 5, message_bytes: 4 << 20 };
+    const text = yamlOf({ name: "files", command: "files", limits, enabled: false });
+    expect(text).toBe(`mcp_servers:
+  files:
+    command: files
+    limits:
+      processes: 8
+      cpu_s: 5
+    enabled: false`);
+  });
+
   it.each(["yes", "1", "a: b", "- x", "#x", "null"])("quotes what YAML would read as something else: %s", (text) => {
     expect(yamlOf(draftOf({ ...files, args: text }))).toContain(`args: ["${text}"]`);
   });

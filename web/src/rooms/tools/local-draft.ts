@@ -98,10 +98,21 @@ export function yamlOf(draft: LocalServerDraft): string {
   const limits = Object.entries(draft.limits ?? {}).filter(([name, value]) => value !== usual[name]);
   if (limits.length > 0) put("limits:");
   for (const [name, value] of limits) put(`  ${name}: ${value}`);
+  if (draft.enabled === false) put("enabled: false");
   return lines.join("\n");
 }
 
-const usual: Record<string, number> = { memory_bytes: 1024 * mib, idle_stop_s: 600 };
+// What a limit is when nothing is said of it.
+const usual: Record<string, number | null> = {
+  memory_bytes: 1024 * mib,
+  processes: 32,
+  open_files: 1024,
+  cores: null,
+  cpu_s: null,
+  message_bytes: 4 * mib,
+  idle_stop_s: 600,
+  start_timeout_s: 60,
+};
 
 const quoted = (text: string) => (/^[\w./:=@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 

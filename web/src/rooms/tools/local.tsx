@@ -167,9 +167,9 @@ function Log({ name }: { name: string }) {
 }
 
 function Definition({ of }: { of: LocalServer }) {
-  const { name, description, command, args, env, allowed_paths, program_paths, limits } = of;
+  const { name, description, command, args, env, allowed_paths, program_paths, limits, enabled } = of;
   const { memory_bytes, idle_stop_s } = limits;
-  const draft = { name, description, command, args, env, allowed_paths, program_paths };
+  const draft = { name, description, command, args, env, allowed_paths, program_paths, limits, enabled };
   return (
     <Card title="How it is defined">
       <div className="stack">
@@ -186,7 +186,7 @@ function Definition({ of }: { of: LocalServer }) {
             ["Changed", <Ago key="at" at={of.updated_at} />],
           ]}
         />
-        <Code label="mcp.yaml" text={yamlOf({ ...draft, limits: { memory_bytes, idle_stop_s } })} />
+        <Code label="mcp.yaml" text={yamlOf(draft)} />
       </div>
     </Card>
   );

@@ -17,7 +17,16 @@ from portico.gateway.route import route
 from portico.gateway.tool_asks import BadArguments, ToolNotFound
 from portico.gateway.tools import ToolsCall
 from portico.gateway.toolset_answers import META, OURSELVES, ToolAnswer
-from portico.gateway.toolset_offers import BadCursor, coded, definition_of, offers, page_of, param_headers, place_of
+from portico.gateway.toolset_offers import (
+    MOST_JUDGED,
+    BadCursor,
+    coded,
+    definition_of,
+    offers,
+    page_of,
+    param_headers,
+    place_of,
+)
 from portico.gateway.toolset_search import CALL, DEFINITIONS, MOST_FOUND, MOST_QUERY, SEARCH, USUALLY_FOUND
 from portico.gateway.toolset_sessions import MOST_INFO_BYTES, ToolsetSession
 from portico.gateway.view import Who
@@ -182,7 +191,7 @@ class ToolsetCall(ToolsCall):
         gate, who = self._gate, self._who()
         take_rates(gate, who, self.raw.address)
         found: list[dict[str, Any]] = []
-        for offer in gate.searches.ranked(query, offers(gate, who)):
+        for offer in gate.searches.ranked(query, offers(gate, who))[:MOST_JUDGED]:
             if gate.tools.shows(offer.server, who, self._request(), offer.tool):
                 found.append(definition_of(offer, single=self._single))
                 if len(found) == most:

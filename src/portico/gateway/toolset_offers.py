@@ -20,6 +20,8 @@ from portico.gateway.view import Who
 # No name of a service holds an underscore, so the first of these ends it whatever the tool is called.
 SEPARATOR: Final = "__"
 MOST_LISTED, MOST_LISTED_BYTES = 250, 1024 * 1024
+# However many a policy hides, one request asks policies about this many.
+MOST_JUDGED: Final = 1000
 MOST_CURSOR: Final = 1000
 PARAM_HEADER: Final = "x-mcp-header"
 MOST_PARAM_DEPTH: Final = 8
@@ -70,8 +72,8 @@ def page_of(
     begin = 0 if cursor is None else bisect_right([each.name for each in all_of_them], _read_cursor(cursor))
     tools: list[dict[str, Any]] = []
     size, last = 0, ""
-    for offer in all_of_them[begin:]:
-        if len(tools) >= MOST_LISTED or size > MOST_LISTED_BYTES:
+    for judged, offer in enumerate(all_of_them[begin:]):
+        if len(tools) >= MOST_LISTED or size > MOST_LISTED_BYTES or judged >= MOST_JUDGED:
             return Page(tools, urlsafe_b64encode(last.encode()).decode())
         last = offer.name
         if gate.tools.shows(offer.server, who, request, offer.tool):

@@ -4,7 +4,8 @@ Ranked by BM25 over names, titles, descriptions and parameters; the words of a d
 """
 
 import re
-from collections import Counter, OrderedDict
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 SEARCH, CALL = "search_tools", "call_tool"
 MOST_FOUND, USUALLY_FOUND = 50, 8
 MOST_QUERY: Final = 1000
-MOST_WORDS, MOST_READ, MOST_KEPT = 300, 4000, 10_000
+MOST_WORDS, MOST_READ, MOST_KEPT = 200, 2000, 10_000
+MOST_ASKED, MOST_ALIKE = 20, 50
 _SATURATION, _LENGTH = 1.2, 0.75
 # A name says more about a tool than a word somewhere in its description, and a word's beginning less than the word.
 _NAME_WEIGHT, _PREFIX_WEIGHT = 3, 0.5
@@ -58,39 +60,73 @@ DEFINITIONS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
+Key = tuple[str, str]
+
+
 class SearchBook:
-    """The words of definitions by their pin, the one longest unused forgotten first."""
+    """By word, the definitions that hold it. Read once each, and all anew when there are too many to keep."""
 
     def __init__(self) -> None:
-        self._words: OrderedDict[tuple[str, str], Counter[str]] = OrderedDict()
+        self._lengths: dict[Key, int] = {}
+        self._holders: dict[str, dict[Key, int]] = {}
+        self._vocabulary: list[str] = []
 
     def ranked(self, query: str, offers: "Sequence[Offer]") -> "list[Offer]":
         """Those that have anything of the query, the best first; equals in the order of their names."""
-        asked = set(words_of(query))
-        read = [self._words_of(offer) for offer in offers]
-        usual = sum(map(Counter.total, read)) / len(read) if read else 1.0
-        scores = [0.0] * len(read)
-        for word in asked:
-            counts = [_count(word, words) for words in read]
-            having = sum(count > 0 for count in counts)
-            weight = log(1 + (len(read) - having + 0.5) / (having + 0.5))
-            for place, count in enumerate(counts):
-                if count:
-                    length = 1 - _LENGTH + _LENGTH * read[place].total() / usual
-                    scores[place] += weight * count * (_SATURATION + 1) / (count + _SATURATION * length)
-        best = sorted(range(len(read)), key=lambda place: -scores[place])
-        return [offers[place] for place in best if scores[place] > 0]
+        self._take_in(offers)
+        places = {_key_of(offer): place for place, offer in enumerate(offers)}
+        lengths = [self._lengths[key] for key in places]
+        usual = sum(lengths) / len(lengths) if lengths else 1.0
+        scores: dict[int, float] = {}
+        for word in list(dict.fromkeys(words_of(query)))[:MOST_ASKED]:
+            counts = self._counts(word, places)
+            weight = log(1 + (len(lengths) - len(counts) + 0.5) / (len(counts) + 0.5))
+            for place, count in counts.items():
+                length = 1 - _LENGTH + _LENGTH * lengths[place] / usual
+                scores[place] = scores.get(place, 0) + weight * count * (_SATURATION + 1) / (
+                    count + _SATURATION * length
+                )
+        return [offers[place] for place in sorted(scores, key=lambda place: (-scores[place], place))]
 
-    def _words_of(self, offer: "Offer") -> Counter[str]:
-        key = (offer.name, offer.tool.pin or "")
-        found = self._words.get(key)
-        if found is None:
-            found = self._words[key] = _read(offer.name, offer.tool)
-            if len(self._words) > MOST_KEPT:
-                self._words.popitem(last=False)
-        else:
-            self._words.move_to_end(key)
+    def _counts(self, word: str, places: "dict[Key, int]") -> dict[int, float]:
+        """By place, how often the word is there; less for one that only begins alike."""
+        found = {
+            place: _PREFIX_WEIGHT
+            for other in self._alike(word)
+            for key in self._holders[other]
+            if (place := places.get(key)) is not None
+        }
+        for key, count in self._holders.get(word, {}).items():
+            place = places.get(key)
+            if place is not None:
+                found[place] = count
         return found
+
+    def _alike(self, word: str) -> list[str]:
+        """`times` asks for `time`, too, and `conv` for `convert`; very short words would begin too many others."""
+        if len(word) < _PREFIX_CHARS:
+            return []
+        begun = bisect_left(self._vocabulary, word)
+        longer = [each for each in self._vocabulary[begun : begun + MOST_ALIKE] if each.startswith(word)]
+        return longer + [word[:end] for end in range(_PREFIX_CHARS + 1, len(word)) if word[:end] in self._holders]
+
+    def _take_in(self, offers: "Sequence[Offer]") -> None:
+        new = [offer for offer in offers if _key_of(offer) not in self._lengths]
+        if len(self._lengths) + len(new) > MOST_KEPT:
+            self._lengths.clear()
+            self._holders.clear()
+            new = list(offers)
+        for offer in new:
+            key, words = _key_of(offer), _read(offer.name, offer.tool)
+            self._lengths[key] = words.total()
+            for word, count in words.items():
+                self._holders.setdefault(word, {})[key] = count
+        if new:
+            self._vocabulary = sorted(self._holders)
+
+
+def _key_of(offer: "Offer") -> Key:
+    return offer.name, offer.tool.pin or ""
 
 
 def words_of(text: str) -> list[str]:
@@ -107,15 +143,3 @@ def _read(name: str, tool: ToolEntry) -> Counter[str]:
     for word in words_of(name):
         words[word] += _NAME_WEIGHT
     return words
-
-
-def _count(word: str, words: Counter[str]) -> float:
-    count = words.get(word)
-    if count or len(word) < _PREFIX_CHARS:
-        return count or 0
-    return _PREFIX_WEIGHT if any(each.startswith(word) or _begins(word, each) for each in words) else 0
-
-
-def _begins(word: str, other: str) -> bool:
-    """`times` asks for `time`, too; very short words begin too many others."""
-    return len(other) > _PREFIX_CHARS and word.startswith(other)

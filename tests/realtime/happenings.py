@@ -93,8 +93,10 @@ async def let_a_server_change_what_it_offers(owner: OrgScope, deps: Deps) -> Non
         await tools.note_seen(owner.org_id, seen, deps)
 
     await shows(b'{"name": "now", "inputSchema": {"type": "object"}}')
-    await shows(b'{"name": "now", "description": "Another.", "inputSchema": {"type": "object"}}')
     page = await tools.list_tools(owner, "wavering", None, None, PageAsk(), deps)
+    # Whatever the org does with what is new: only an approved definition can change.
+    await tools.approve_tools(owner, [(page.items[0].tool.id, None)], deps)
+    await shows(b'{"name": "now", "description": "Another.", "inputSchema": {"type": "object"}}')
     await tools.reject_tool(owner, page.items[0].tool.id, None, deps)
     await shows()
     await shows(b'{"name": "now", "description": "Another.", "inputSchema": {"type": "object"}}')

@@ -7,7 +7,7 @@ from portico.domains.tools.policies import list_policies
 from portico.domains.tools.policy_wire import policy_wire
 from portico.domains.tools.refresh import ListStatus, list_new_servers
 from portico.domains.tools.registry import Noted, Seen, note_seen, sighted
-from portico.domains.tools.service import list_tools, reject_tool
+from portico.domains.tools.service import approve_tools, list_tools, reject_tool
 from portico.domains.tools.snapshot_store import Registries
 from portico.domains.tools.snapshot_store import load_policies as snapshot_policies
 from portico.domains.tools.snapshot_store import load_registries as snapshot_registries
@@ -20,6 +20,7 @@ __all__ = [
     "Noted",
     "Registries",
     "Seen",
+    "approve_tools",
     "list_new_servers",
     "list_policies",
     "list_tools",

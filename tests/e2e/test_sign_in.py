@@ -86,7 +86,8 @@ def test_an_invited_person_joins_and_sees_what_a_viewer_may(
     Invitation(stranger_page).ready().accept("Newcomer", "a-newcomers-passphrase")
     home = Home(stranger_page).ready().is_live()
     rooms = stranger_page.get_by_role("navigation", name="Rooms").get_by_role("listitem")
-    expect(rooms).to_have_text(["Home", "Services", "Calls", "Dashboards", "Events", "Budgets and limits", "Settings"])
+    use, observe = ["Services", "Models", "Tools", "Agents"], ["Calls", "Dashboards", "Events"]
+    expect(rooms).to_have_text(["Home", *use, *observe, "Budgets and limits", "Policies", "Settings"])
     home.go("Services")
     services = Services(stranger_page).ready()
     expect(services.row("inventory")).to_be_visible()

@@ -74,6 +74,8 @@ async def client_of(
 @asynccontextmanager
 async def client_at(url: str, secret: str = "", *, mode: Any = "auto", **options: Any) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    async with httpx2.AsyncClient(headers=headers, timeout=10) as http:
-        async with Client(streamable_http_client(url, http_client=http), mode=mode, **options) as client:
-            yield client
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=10) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode, **options) as client,
+    ):
+        yield client

@@ -347,6 +347,18 @@ async def test_a_result_is_kept_where_that_is_set_for_each_caller_and_its_argume
     assert cached.count(True) == 1
 
 
+async def test_a_result_is_kept_for_the_era_it_was_given_in(build: Builder) -> None:
+    house, server = await behind(build, DONE, tools=(entry(READ, cache_ttl_s=60),))
+    single = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    headers = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: read_file\r\n"
+    for _ in range(2):
+        await call(house, "read_file", {"path": "a"})
+        params = {"name": "read_file", "arguments": {"path": "a"}, "_meta": single}
+        got = await ask(house, "tools/call", params, headers=headers)
+        assert got.status == 200
+    assert len(server.requests) == 2
+
+
 async def test_what_failed_is_not_kept(build: Builder) -> None:
     failed = answer(rpc({"content": [], "isError": True}), "200 OK", JSON)
     house, server = await behind(build, failed, DONE, tools=(entry(READ, cache_ttl_s=60, cache_public=True),))

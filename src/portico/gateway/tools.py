@@ -28,12 +28,13 @@ from portico.kernel.errors import Refusal
 
 
 class ToolsCall(GovernedCall):
-    __slots__ = ("_keep_ttl_s", "_list", "_message", "_params", "_session_id")
+    __slots__ = ("_keep_ttl_s", "_list", "_message", "_params", "_session_id", "_single")
 
     def __init__(self, gate: Gate, raw: RawCall) -> None:
         super().__init__(gate, raw, collects=True)
         raw.body = b""
         self._message: mcp.Message | None = None
+        self._single = mcp.is_single(raw.head)
         self._params: dict[str, Any] = {}
         self._session_id: bytes | None = None
         self._list: ToolList | None = None
@@ -120,7 +121,7 @@ class ToolsCall(GovernedCall):
         if admitted.service.entry.local is not None:
             head.headers = [*head.headers, *mcp.headers_for_the_bridge(admitted.known.who.id, self.raw.id)]
         session_id = head.get(mcp.SESSION)
-        if session_id is not None and mcp.is_single(head):
+        if session_id is not None and self._single:
             # Requests of that era stand for themselves: what they say of a session means nothing and goes no further.
             head.headers = [header for header in head.headers if header[0].lower() != mcp.SESSION]
             session_id = None
@@ -144,8 +145,10 @@ class ToolsCall(GovernedCall):
         if message is None or not message.is_request:
             return False
         if guarded is not None and guarded.cache_key is not None:
-            self._cache_key, self._keep_ttl_s = guarded.cache_key, guarded.cache_ttl_s
-        elif message.method == "tools/list" and mcp.is_single(self.raw.head):
+            # A result kept from one era lacks what clients of the other need in it.
+            self._cache_key = (b"single:" if self._single else b"session:") + guarded.cache_key
+            self._keep_ttl_s = guarded.cache_ttl_s
+        elif message.method == "tools/list" and self._single:
             self._cache_key = list_key(
                 admitted, f"{gate.view.version}.{gate.tools.generation}", self._params, self._request()
             )

@@ -48,12 +48,11 @@ _STATUS = {METHOD_NOT_FOUND: 404, mcp.INVALID_PARAMS: 400, UNSUPPORTED_VERSION: 
 
 
 class ToolsetCall(ToolsCall):
-    __slots__ = ("_session", "_single")
+    __slots__ = ("_session",)
 
     def __init__(self, gate: Gate, raw: RawCall) -> None:
         super().__init__(gate, raw)
         raw.upstream_path = b""
-        self._single = mcp.is_single(raw.head)
         self._session: ToolsetSession | None = None
 
     def _go(self) -> None:
@@ -264,13 +263,6 @@ class ToolsetCall(ToolsCall):
             (b"Mcp-Method", b"tools/call"),
             (b"Mcp-Name", coded(tool)),
         ]
-
-    def _guard(self, admitted: AdmittedCall) -> None:
-        super()._guard(admitted)
-        guarded = self.raw.guarded
-        if guarded is not None and guarded.cache_key is not None:
-            # Results kept for one server's own address may be in either era's words, and these are in the client's.
-            guarded.cache_key = (b"single:" if self._single else b"session:") + guarded.cache_key
 
     def _route(self, admitted: AdmittedCall) -> RoutedCall:
         if admitted.service.entry.local is not None:
